@@ -81,6 +81,12 @@ func (o Op) Latency() time.Duration { return o.Return - o.Intended }
 // Service is the time between sending and answer.
 func (o Op) Service() time.Duration { return o.Return - o.Call }
 
+// The phases that every drill has, before the first fault and after the last heal.
+const (
+	Baseline = "baseline"
+	Recover  = "recover"
+)
+
 // Phase is a stretch of the drill. Buyers' ops belong to the phase in which they
 // were called.
 type Phase struct {
@@ -92,6 +98,9 @@ type Phase struct {
 // Fault is one fault on one or more links: when it was put in force, that it
 // was read back and felt, and when the links were proven whole again.
 type Fault struct {
+	// Index numbers the drill's faults from 1. The recorder gives it out; a later
+	// record with the same index replaces the earlier one.
+	Index int      `json:"index,omitempty"`
 	Name  string   `json:"name"` // cut, slow, hang, lose-replies
 	Links []string `json:"links"`
 	// Spec is the fault as it was asked for, for the re-run.
