@@ -1,7 +1,5 @@
 package history
 
-import "net/http"
-
 // Changes says whether an op of this kind can leave something behind in a store.
 // The others are reads: a read that failed did nothing.
 func (k Kind) Changes() bool {
@@ -53,7 +51,7 @@ func Classify(kind Kind, code int, claim, problem string, wrote bool, err error)
 // accepted is strict about purchases, for which the contract knows one "yes".
 func accepted(kind Kind, code int) bool {
 	if kind == Purchase {
-		return code == http.StatusAccepted
+		return code == 202
 	}
 	return code >= 200 && code < 300
 }
@@ -64,11 +62,7 @@ func accepted(kind Kind, code int) bool {
 // a node may have obeyed.
 func refusal(code int) bool {
 	switch code {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
-		http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusConflict,
-		http.StatusGone, http.StatusRequestEntityTooLarge,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
-		http.StatusTooManyRequests:
+	case 400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429:
 		return true
 	}
 	return false
