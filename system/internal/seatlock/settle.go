@@ -1,0 +1,153 @@
+package seatlock
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"eventflow/system/internal/redisconn"
+	"eventflow/system/internal/ticket"
+)
+
+// Settlement is the ledger's word on a purchase.
+type Settlement struct {
+	Purchase ticket.Purchase
+	Status   ticket.Status // Confirmed or Rejected
+	Reason   string        // of a rejection
+}
+
+// Settle marks what the ledger has decided: seats sold, or given back if they
+// are still this purchase's. It works without a prior record and any number of
+// times; on an error the caller repeats it.
+func (l *Locks) Settle(ctx context.Context, batch []Settlement) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	return l.guard.Do(func() error {
+		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, s := range batch {
+				if err := settle(ctx, p, s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return redisconn.Writing(err)
+	})
+}
+
+func settle(ctx context.Context, p redis.Pipeliner, s Settlement) error {
+	if s.Status != ticket.Confirmed && s.Status != ticket.Rejected {
+		return fmt.Errorf("settle %s: status %q is not final", s.Purchase.Transaction, s.Status)
+	}
+	seats, err := json.Marshal(s.Purchase.Seats)
+	if err != nil {
+		return fmt.Errorf("settle %s: %w", s.Purchase.Transaction, err)
+	}
+	b := s.Purchase
+	// Eval, not EvalSha: a pipeline cannot fall back when Redis was restarted.
+	settleScript.Eval(ctx, p, recordKeys(b), string(s.Status), heldBy(b.LockID), boughtWith(b.LockID), b.LockID,
+		b.Transaction, recordKeep.Milliseconds(), listKeep.Milliseconds(), soldIn(b.Transaction), s.Reason,
+		b.User, b.Event, seats, b.AmountCents, b.AcceptedAt.UnixMilli())
+	return nil
+}
+
+// recordKeys are the keys of every script, in their order.
+func recordKeys(b ticket.Purchase) []string {
+	return append([]string{lockKey(b.LockID), purchasingKey, purchaseKey(b.Transaction), userKey(b.User)},
+		seatKeys(b.Event, b.Seats)...)
+}
+
+// Pending is a purchase that has not been settled here.
+type Pending struct {
+	Purchase ticket.Purchase // without Node and AcceptedAt
+	Accepted bool            // the queue had it: it must never be abandoned
+	Since    time.Time       // last attempt, Redis's clock
+}
+
+// Pending lists up to 1000 purchases whose last attempt is older than that, the
+// oldest first.
+func (l *Locks) Pending(ctx context.Context, olderThan time.Duration) ([]Pending, error) {
+	var out []Pending
+	err := l.guard.Do(func() error {
+		old, err := l.oldest(ctx, olderThan)
+		if err != nil || len(old) == 0 {
+			return redisconn.Reading(err)
+		}
+		out, err = l.pending(ctx, old)
+		return redisconn.Reading(err)
+	})
+	return out, err
+}
+
+func (l *Locks) oldest(ctx context.Context, olderThan time.Duration) ([]redis.Z, error) {
+	now, err := l.rdb.Time(ctx).Result()
+	if err != nil {
+		return nil, err
+	}
+	limit := strconv.FormatFloat(score(now.Add(-olderThan)), 'f', 3, 64)
+	return l.rdb.ZRangeByScoreWithScores(ctx, purchasingKey, &redis.ZRangeBy{Min: "-inf", Max: limit, Count: 1000}).Result()
+}
+
+func (l *Locks) pending(ctx context.Context, old []redis.Z) ([]Pending, error) {
+	ids := make([]string, len(old))
+	for i, z := range old {
+		ids[i], _ = z.Member.(string)
+	}
+	recs, err := l.records(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Pending, len(old))
+	for i, z := range old {
+		rec := recs[i]
+		if rec == nil { // only its entry is left; Abandon removes it
+			rec = &record{id: ids[i]}
+		}
+		out[i] = Pending{Purchase: rec.purchase(), Accepted: rec.state == StateAccepted, Since: time.UnixMilli(int64(z.Score * 1000))}
+	}
+	return out, nil
+}
+
+// Abandon frees the seats of a purchase of which the caller knows that it never
+// reached the ledger and is in no queue. It fails with ErrLockInUse if the
+// purchase was accepted, settled or tried again since Pending listed it.
+func (l *Locks) Abandon(ctx context.Context, p Pending) error {
+	var done int
+	err := l.guard.Do(func() (err error) {
+		// A millisecond of tolerance for the score's way through a float.
+		done, err = abandonScript.Run(ctx, l.rdb, recordKeys(p.Purchase), boughtWith(p.Purchase.LockID), p.Purchase.LockID,
+			score(p.Since)+0.001, recordKeep.Milliseconds()).Int()
+		return redisconn.Writing(err)
+	})
+	if err == nil && done == 0 {
+		return ticket.ErrLockInUse
+	}
+	return err
+}
+
+// Sold is a seat in the ledger.
+type Sold struct {
+	Event       int
+	Seat        string
+	Transaction string
+}
+
+// Epoch names the time since Redis last lost its memory; "" means that it has
+// just lost it, and locks are refused until Rebuild.
+func (l *Locks) Epoch(ctx context.Context) (string, error) {
+	var epoch string
+	err := l.guard.Do(func() (err error) {
+		epoch, err = l.rdb.Get(ctx, epochKey).Result()
+		if errors.Is(err, redis.Nil) {
+			return nil
+		}
+		return redisconn.Reading(err)
+	})
+	return epoch, err
+}
