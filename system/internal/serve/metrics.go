@@ -110,13 +110,18 @@ func methodOf(r *http.Request) string {
 // Observe files one call to a dependency: what it was, when it began, and how it
 // ended as Outcome reads err.
 func (m *Metrics) Observe(dependency, op string, begun time.Time, err error) {
-	m.calls.WithLabelValues(dependency, op, Outcome(err)).Inc()
+	m.observe(dependency, op, Outcome(err), begun)
+}
+
+func (m *Metrics) observe(dependency, op, outcome string, begun time.Time) {
+	m.calls.WithLabelValues(dependency, op, outcome).Inc()
 	m.callTime.WithLabelValues(dependency, op).Observe(time.Since(begun).Seconds())
 }
 
-// Dependency is Observe for one dependency, the shape that clients take.
-func (m *Metrics) Dependency(name string) func(op string, begun time.Time, err error) {
-	return func(op string, begun time.Time, err error) { m.Observe(name, op, begun, err) }
+// Dependency is Observe for one dependency, the shape that clients take. The
+// refusals are errors of that client's own that mean "no", beside ticket's rules.
+func (m *Metrics) Dependency(name string, refusals ...error) func(op string, begun time.Time, err error) {
+	return func(op string, begun time.Time, err error) { m.observe(name, op, Outcome(err, refusals...), begun) }
 }
 
 // The outcomes of a call to a dependency.
@@ -128,8 +133,8 @@ const (
 )
 
 // Outcome sorts an error. One that nobody classified counts as unknown: a
-// timeout is never a "no", and neither is a surprise.
-func Outcome(err error) string {
+// timeout is never a "no", and neither is a surprise. The refusals mean "no" too.
+func Outcome(err error, refusals ...error) string {
 	switch {
 	case err == nil:
 		return OutcomeOK
@@ -139,7 +144,7 @@ func Outcome(err error) string {
 		return OutcomeUnavailable
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return OutcomeUnknown
-	case slices.ContainsFunc(rules(), func(rule error) bool { return errors.Is(err, rule) }):
+	case slices.ContainsFunc(append(rules(), refusals...), func(rule error) bool { return errors.Is(err, rule) }):
 		return OutcomeRefused
 	}
 	return OutcomeUnknown

@@ -115,6 +115,8 @@ func TestOutcome(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, Outcome(c.err), "%v", c.err)
 	}
+	noUser := errors.New("no such user")
+	assert.Equal(t, OutcomeRefused, Outcome(fmt.Errorf("find: %w", noUser), noUser))
 }
 
 // steps records the order of a shutdown.
