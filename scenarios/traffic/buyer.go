@@ -1,0 +1,228 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"eventflow/scenarios/history"
+)
+
+// buyer is one session: enter, look, take seats, and end as chosen.
+type buyer struct {
+	run    *run
+	choice choice
+	person *person
+	step   int             // pauses taken
+	free   map[string]bool // what the seat map said; nil: it said nothing
+	taken  map[string]bool // seats that a lock was refused for
+}
+
+// pending is a purchase whose buyer does not know what became of it.
+type pending struct {
+	buyer, attempt int
+	lock, token    string
+	seats          []string
+}
+
+// visit plays buyer k from the door on. A buyer whom the end of the sale finds
+// between two steps goes home; an op under way is finished.
+func (r *run) visit(ctx context.Context, k int, intended time.Duration) {
+	b := &buyer{
+		run:    r,
+		choice: r.sale.choose(k, len(r.hall)),
+		person: r.shop.person(k, r.sale.Timeout),
+		taken:  map[string]bool{},
+	}
+	if !b.enter(ctx, intended) || !b.look(ctx) {
+		return
+	}
+	if lock, ok := b.take(ctx); ok {
+		b.end(ctx, lock)
+	}
+}
+
+// enter gets a token: with an account if the buyer wants one, otherwise, and
+// when accounts can not be had, as a guest.
+func (b *buyer) enter(ctx context.Context, intended time.Duration) bool {
+	name := fmt.Sprintf("buyer-%d-%d-%d", b.run.sale.Event, b.run.sale.Seed, b.person.buyer)
+	if b.choice.registers {
+		op := b.person.register(ctx, history.Op{Intended: intended}, name+"@example.test", name)
+		if op.Outcome == history.OK {
+			return true
+		}
+		intended = 0
+	}
+	return b.insist(ctx, 3, func(attempt int, at time.Duration) history.Op {
+		return b.person.guest(ctx, history.Op{Attempt: attempt, Intended: max(at, intended)}, name)
+	}).Outcome == history.OK
+}
+
+// look reads the list of events and the seat map. A buyer who is shown no map
+// asks for seats all the same: the page had one a minute ago.
+func (b *buyer) look(ctx context.Context) bool {
+	at, ok := b.think(ctx)
+	if !ok {
+		return false
+	}
+	b.person.events(ctx, history.Op{Intended: at})
+	if at, ok = b.think(ctx); !ok {
+		return false
+	}
+	op, m := b.person.seats(ctx, history.Op{Event: b.run.sale.Event, Intended: at})
+	if op.Outcome == history.OK {
+		_, b.free = m.flat()
+	}
+	return true
+}
+
+// take asks for seats, and for others when those are taken. A request that was
+// not answered, or not now, is repeated under the same request id.
+func (b *buyer) take(ctx context.Context) (history.Op, bool) {
+	for try, id := range b.choice.requests {
+		seats := b.pick(try)
+		if len(seats) == 0 {
+			return history.Op{}, false // sold out
+		}
+		if _, ok := b.think(ctx); !ok {
+			return history.Op{}, false
+		}
+		op := b.insist(ctx, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
+			return b.person.lock(ctx, history.Op{Event: b.run.sale.Event, Seats: seats, Attempt: attempt, Intended: at}, id)
+		})
+		if op.Code != http.StatusConflict {
+			return op, op.Outcome == history.OK
+		}
+		b.learn(seats)
+	}
+	return history.Op{}, false
+}
+
+// pick names the seats to ask for. A buyer who insists tries the favourites
+// first, whatever the map shows: that is how two people want one seat.
+func (b *buyer) pick(try int) []string {
+	believes := b.free != nil && !(b.choice.insists && try == 0)
+	var seats []string
+	for _, place := range b.choice.ranking {
+		seat := b.run.hall[place]
+		if b.taken[seat] || believes && !b.free[seat] {
+			continue
+		}
+		if seats = append(seats, seat); len(seats) == b.choice.party {
+			break
+		}
+	}
+	return seats
+}
+
+// learn remembers which of the seats just refused are taken: all, if the shop
+// did not say.
+func (b *buyer) learn(asked []string) {
+	for _, seat := range b.person.told.Seats {
+		b.taken[seat] = true
+	}
+	if len(b.person.told.Seats) == 0 {
+		for _, seat := range asked {
+			b.taken[seat] = true
+		}
+	}
+}
+
+// end is what the buyer does with the seats held.
+func (b *buyer) end(ctx context.Context, lock history.Op) {
+	on := history.Op{Event: lock.Event, Seats: lock.Seats, LockID: lock.LockID, Transaction: lock.Transaction}
+	if b.choice.extends {
+		at, ok := b.think(ctx)
+		if !ok {
+			return
+		}
+		on.Intended = at
+		b.person.extend(ctx, on)
+	}
+	if _, ok := b.think(ctx); !ok || b.choice.ending == walksAway {
+		return
+	}
+	if b.choice.ending == buys {
+		b.buy(ctx, on)
+		return
+	}
+	b.insist(ctx, 3, func(attempt int, at time.Duration) history.Op {
+		on.Attempt, on.Intended = attempt, at
+		return b.person.release(ctx, on)
+	})
+}
+
+// buy buys with one lock, however often it has to be asked: every try is the
+// same purchase. A buyer who was left in doubt comes back after the sale.
+func (b *buyer) buy(ctx context.Context, on history.Op) {
+	doubt := false
+	last := b.insist(ctx, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
+		on.Attempt, on.Intended = attempt, at
+		op := b.person.purchase(ctx, on)
+		doubt = doubt || op.Outcome == history.Unknown
+		return op
+	})
+	accepted := last.Outcome == history.OK
+	known := accepted || !again(last)
+	if (accepted || doubt) && b.follow(ctx, on) {
+		known = true
+	}
+	if doubt && !known {
+		b.run.leave(pending{buyer: b.person.buyer, attempt: last.Attempt + 1, lock: on.LockID, token: b.person.token, seats: on.Seats})
+	}
+}
+
+// follow asks after the purchase until it has ended, and says whether it has.
+func (b *buyer) follow(ctx context.Context, on history.Op) bool {
+	for n := range b.run.sale.Polls {
+		at, ok := b.pause(ctx, b.choice.backoff(b.run.sale, n))
+		if !ok {
+			return false
+		}
+		op := b.person.status(ctx, history.Op{Event: on.Event, Seats: on.Seats, LockID: on.LockID, Transaction: on.Transaction, Attempt: n, Intended: at})
+		if op.State == "confirmed" || op.State == "rejected" {
+			return true
+		}
+	}
+	return false
+}
+
+// insist repeats an op that was answered "not now" or not at all, a bounded
+// number of times, and returns the last try.
+func (b *buyer) insist(ctx context.Context, times int, try func(attempt int, at time.Duration) history.Op) history.Op {
+	op := try(0, 0)
+	for n := 1; n < times && again(op); n++ {
+		at, ok := b.pause(ctx, b.choice.backoff(b.run.sale, n-1))
+		if !ok {
+			break
+		}
+		op = try(n, at)
+	}
+	return op
+}
+
+// again says whether asking for the same once more makes sense.
+func again(op history.Op) bool {
+	switch {
+	case op.Outcome == history.OK:
+		return false
+	case op.Outcome == history.Unknown, op.Code == 0:
+		return true
+	default:
+		return op.Code == http.StatusTooManyRequests || op.Code >= http.StatusBadGateway
+	}
+}
+
+// think is the pause before the next step.
+func (b *buyer) think(ctx context.Context) (at time.Duration, ok bool) {
+	b.step++
+	return b.pause(ctx, b.choice.think(b.run.sale, b.step-1))
+}
+
+// pause waits and returns when the next op is meant to start: a late timer is
+// the lab's delay, and shows in the op's latency. Not ok: the sale is over.
+func (b *buyer) pause(ctx context.Context, d time.Duration) (at time.Duration, ok bool) {
+	at = b.run.shop.recorder.Now() + d
+	return at, b.run.until(ctx, at)
+}

@@ -1,0 +1,103 @@
+package traffic
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func busySale() Sale {
+	return Sale{Event: 7, Seats: 40, Buyers: 40, HotSeats: 4, HotShare: 0.5, RegisterShare: 0.2,
+		PurchaseShare: 0.7, AbandonShare: 0.2, ExtendShare: 0.3, Seed: 11}.withDefaults()
+}
+
+func TestChoicesAreAFunctionOfSeedAndBuyer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := busySale()
+		s.Seed = rapid.Uint64().Draw(t, "seed")
+		k := rapid.IntRange(1, 1_000_000).Draw(t, "buyer")
+		first := s.choose(k, 40)
+		s.choose(k+1, 40) // what others choose changes nothing
+		require.Equal(t, first, s.choose(k, 40))
+		other := s
+		other.Seed++
+		require.NotEqual(t, first.requests, other.choose(k, 40).requests, "another seed, other request ids")
+		require.NotEqual(t, first.requests, s.choose(k+1, 40).requests, "another buyer, other request ids")
+	})
+}
+
+func TestRankingNamesEverySeatOnceAndHotOnesFirst(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		seats := rapid.IntRange(1, 90).Draw(t, "seats")
+		s := Sale{Seed: rapid.Uint64().Draw(t, "seed"), HotSeats: rapid.IntRange(0, 100).Draw(t, "hot seats"), HotShare: 1}
+		k := rapid.IntRange(1, 10_000).Draw(t, "buyer")
+		ranking := s.choose(k, seats).ranking
+		require.Equal(t, s.choose(k, seats).party, min(s.choose(k, seats).party, seats))
+		if block := min(s.HotSeats, seats); block > 0 {
+			for _, place := range ranking[:block] {
+				require.Less(t, (place-k/(crowd*block)*block%seats+seats)%seats, block, "the first %d are the block of the moment", block)
+			}
+		}
+		slices.Sort(ranking)
+		for i, place := range ranking {
+			require.Equal(t, i, place)
+		}
+		require.Len(t, ranking, seats)
+	})
+}
+
+func TestSharesAreMet(t *testing.T) {
+	s, n := busySale(), 4000
+	ends := map[ending]int{}
+	registers := 0
+	for k := range n {
+		c := s.choose(k+1, 40)
+		ends[c.ending]++
+		if c.registers {
+			registers++
+		}
+	}
+	require.InDelta(t, 0.7, float64(ends[buys])/float64(n), 0.04)
+	require.InDelta(t, 0.2, float64(ends[givesBack])/float64(n), 0.04)
+	require.InDelta(t, 0.2, float64(registers)/float64(n), 0.04)
+}
+
+func TestTransactionIDIsTheContracts(t *testing.T) {
+	// Computed with Python: uuid.uuid5(UUID("6f6a1a0e-..."), "<lock id>").
+	require.Equal(t, "5167189a-8974-56e6-af3d-eae5a3db3ac2", TransactionID("11111111-2222-4333-8444-555555555555"))
+}
+
+func TestSaleIsData(t *testing.T) {
+	text, err := json.Marshal(busySale())
+	require.NoError(t, err)
+	var back Sale
+	require.NoError(t, json.Unmarshal(text, &back))
+	require.Equal(t, busySale(), back)
+}
+
+func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
+	require.NoError(t, busySale().Validate())
+	for name, spoil := range map[string]func(*Sale){
+		"no event":             func(s *Sale) { s.Event = 0 },
+		"negative rate":        func(s *Sale) { s.Readers = -1 },
+		"more than everybody":  func(s *Sale) { s.PurchaseShare, s.AbandonShare = 0.8, 0.8 },
+		"hall of only hot":     func(s *Sale) { s.HotSeats = 41 },
+		"negative patience":    func(s *Sale) { s.Timeout = -1 },
+		"rate beyond the lab":  func(s *Sale) { s.Buyers = 1e9 },
+		"negative concurrency": func(s *Sale) { s.MaxOpen = -1 },
+	} {
+		s := busySale()
+		spoil(&s)
+		require.Error(t, s.Validate(), name)
+	}
+}
+
+func TestHallHoldsTheSale(t *testing.T) {
+	for seats, want := range map[int][2]int{0: {1, 1}, 7: {1, 7}, 20: {1, 20}, 21: {2, 20}, 400: {20, 20}} {
+		rows, perRow := Sale{Seats: seats}.Hall()
+		require.Equal(t, want, [2]int{rows, perRow}, "%d seats", seats)
+	}
+}

@@ -1,0 +1,103 @@
+// Package traffic plays the buyers of a sale: people who arrive whether or not
+// the shop keeps up, look at the hall, take seats, buy them and, when they are
+// told nothing, ask again for the same thing.
+//
+// It sees the shop only as a buyer does, over HTTP, and writes down every op and
+// what was answered. It must not know how a link is broken, what runs behind the
+// shop's door, or what counts as correct.
+package traffic
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Sale is the load of one drill, as data: the same Sale makes the same choices.
+type Sale struct {
+	Event int `json:"event"` // whose seats are sold
+	Seats int `json:"seats"` // seats of the hall that buyers ask for, in the hall's order; 0: all of them
+
+	Buyers    float64 `json:"buyers"`              // buyers who arrive, per second (Poisson)
+	Readers   float64 `json:"readers"`             // reads of the seat map, per second (evenly spaced)
+	Registers float64 `json:"registers,omitempty"` // new accounts, per second (evenly spaced): each costs the shop a bcrypt hash
+
+	HotSeats      int     `json:"hot_seats,omitempty"`      // seats that a crowd wants at the same time
+	HotShare      float64 `json:"hot_share,omitempty"`      // part of the buyers who want them
+	RegisterShare float64 `json:"register_share,omitempty"` // part of the buyers who open an account first
+	PurchaseShare float64 `json:"purchase_share"`           // part of the buyers who buy what they hold
+	AbandonShare  float64 `json:"abandon_share,omitempty"`  // part who give it back; the rest walk away and let it lapse
+	ExtendShare   float64 `json:"extend_share,omitempty"`   // part who ask for more time first
+	Seed          uint64  `json:"seed"`
+
+	Timeout  time.Duration `json:"timeout,omitempty"`  // a buyer's patience for one answer; 0: 3 s
+	Think    time.Duration `json:"think,omitempty"`    // mean pause between two steps of a buyer; 0: 200 ms
+	Backoff  time.Duration `json:"backoff,omitempty"`  // mean wait before the first retry, doubled up to 4 s; 0: 300 ms
+	Attempts int           `json:"attempts,omitempty"` // times a buyer asks for one purchase or lock before giving up; 0: 6
+	Polls    int           `json:"polls,omitempty"`    // times a buyer asks after a purchase; 0: 12
+	// Linger is how long, after the last arrival, buyers who were never told
+	// what became of their purchase may still come back for it; 0: 10 s.
+	Linger time.Duration `json:"linger,omitempty"`
+	// MaxOpen is how many sessions of each stream (buyers, readers, registers)
+	// may be open at once; 0: 512. An arrival beyond it is shed and counted:
+	// it is never made to wait, for that would hide the shop's stall.
+	MaxOpen int `json:"max_open,omitempty"`
+}
+
+// withDefaults fills in what was left at zero.
+func (s Sale) withDefaults() Sale {
+	s.Timeout = fallback(s.Timeout, 3*time.Second)
+	s.Think = fallback(s.Think, 200*time.Millisecond)
+	s.Backoff = fallback(s.Backoff, 300*time.Millisecond)
+	s.Linger = fallback(s.Linger, 10*time.Second)
+	s.Attempts = fallback(s.Attempts, 6)
+	s.Polls = fallback(s.Polls, 12)
+	s.MaxOpen = fallback(s.MaxOpen, 512)
+	return s
+}
+
+func fallback[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// Validate reports every way in which the sale makes no sense.
+func (s Sale) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("sale: "+format, args...))
+		}
+	}
+	check(s.Event > 0, "event %d: must be positive", s.Event)
+	check(s.Seats >= 0 && s.HotSeats >= 0, "seats %d, hot seats %d: must not be negative", s.Seats, s.HotSeats)
+	check(s.Seats == 0 || s.HotSeats <= s.Seats, "%d hot seats in a hall of %d", s.HotSeats, s.Seats)
+	for name, rate := range map[string]float64{"buyers": s.Buyers, "readers": s.Readers, "registers": s.Registers} {
+		check(rate >= 0 && rate <= maxRate, "%s %g per second: must lie between 0 and %d", name, rate, int(maxRate))
+	}
+	for name, share := range map[string]float64{"hot": s.HotShare, "register": s.RegisterShare, "purchase": s.PurchaseShare,
+		"abandon": s.AbandonShare, "extend": s.ExtendShare, "purchase and abandon": s.PurchaseShare + s.AbandonShare} {
+		check(share >= 0 && share <= 1.000001, "%s share %g: must lie between 0 and 1", name, share)
+	}
+	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "think": s.Think, "backoff": s.Backoff, "linger": s.Linger} {
+		check(d >= 0, "%s %s: must not be negative", name, d)
+	}
+	check(s.MaxOpen >= 0 && s.Attempts >= 0 && s.Polls >= 0, "max_open, attempts and polls must not be negative")
+	return errors.Join(errs...)
+}
+
+// maxRate bounds a stream: beyond it the timer, not the shop, would be measured.
+const maxRate = 5000.0
+
+// seatsPerRow is the width of the halls that Hall describes.
+const seatsPerRow = 20
+
+// Hall is the smallest rectangular hall with at least Seats seats: what the lab
+// opens for this sale.
+func (s Sale) Hall() (rows, perRow int) {
+	perRow = min(max(s.Seats, 1), seatsPerRow)
+	return (max(s.Seats, 1) + perRow - 1) / perRow, perRow
+}
