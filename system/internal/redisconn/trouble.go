@@ -65,31 +65,45 @@ func refused(err error) bool {
 	return false
 }
 
+// Observer is told of every use of Redis: what for, when it began, how it ended.
+type Observer func(op string, begun time.Time, err error)
+
 // Guard keeps callers from queueing up behind a Redis that does not answer.
 type Guard struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
+	observe Observer
 }
 
 // NewGuard makes a breaker: 5 failures in a row open it, one probe every
-// 500 ms with jitter may close it again.
-func NewGuard() *Guard {
-	return &Guard{gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: Dependency, MaxRequests: 1, Interval: time.Second,
+// 500 ms with jitter may close it again. observe may be nil.
+func NewGuard(observe Observer) *Guard {
+	if observe == nil {
+		observe = func(string, time.Time, error) {}
+	}
+	return &Guard{observe: observe, breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: Dependency, MaxRequests: 1,
 		// The jitter is drawn once for each guard, so that nodes probe apart.
 		Timeout:      450*time.Millisecond + rand.N(100*time.Millisecond),
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 5 },
 		IsSuccessful: func(err error) bool { return !isTrouble(err) },
-		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
+		// A caller who left says nothing about Redis.
+		IsExcluded: func(err error) bool { return errors.Is(err, context.Canceled) },
 	})}
 }
 
 // Do runs fn unless Redis has just failed repeatedly: then it says at once that
 // Redis is unavailable, and nothing has been done. fn must return errors of
 // Reading and Writing.
-func (g *Guard) Do(fn func() error) error {
+func (g *Guard) Do(op string, fn func() error) error {
+	begun := time.Now()
 	_, err := g.breaker.Execute(func() (struct{}, error) { return struct{}{}, fn() })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
-		return ticket.Unavailable(Dependency, err)
+		err = ticket.Unavailable(Dependency, err)
+	}
+	if isTrouble(err) {
+		g.observe(op, begun, err)
+	} else { // a missing key or a conflict is an answer
+		g.observe(op, begun, nil)
 	}
 	return err
 }

@@ -87,14 +87,14 @@ func score(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 // it have come first, stands. Without a record of it the purchase is as good:
 // the caller has the broker's promise.
 func (l *Locks) Accepted(ctx context.Context, a Attempt) error {
-	_, err := l.end(ctx, acceptedScript, a)
+	_, err := l.end(ctx, "accepted", acceptedScript, a)
 	return err
 }
 
 // Unknown records that nobody knows whether this attempt published. From now on
 // only the ledger, or the janitor after a long time, frees the seats.
 func (l *Locks) Unknown(ctx context.Context, a Attempt) error {
-	_, err := l.end(ctx, unknownScript, a)
+	_, err := l.end(ctx, "unknown", unknownScript, a)
 	return err
 }
 
@@ -103,18 +103,18 @@ func (l *Locks) Unknown(ctx context.Context, a Attempt) error {
 // only if no other attempt is open and none before ended unknown. Otherwise,
 // and on any error, the purchase may still happen and the caller must say so.
 func (l *Locks) Refused(ctx context.Context, a Attempt) (returned bool, err error) {
-	n, err := l.end(ctx, refusedScript, a)
+	n, err := l.end(ctx, "refused", refusedScript, a)
 	return n == 1, err
 }
 
 // end runs a script that closes an attempt: one round trip, because it is
 // usually all that is left of the request's time.
-func (l *Locks) end(ctx context.Context, s *redis.Script, a Attempt) (int, error) {
+func (l *Locks) end(ctx context.Context, op string, s *redis.Script, a Attempt) (int, error) {
 	id := a.Lock.ID
 	keys := append([]string{lockKey(id), purchasingKey, purchaseKey(a.Transaction), userKey(a.Lock.User)},
 		seatKeys(a.Lock.Event, a.Lock.Seats)...)
 	var n int
-	err := l.guard.Do(func() (err error) {
+	err := l.guard.Do(op, func() (err error) {
 		n, err = s.Run(ctx, l.rdb, keys, openPrefix+a.ID, heldBy(id), boughtWith(id), id, a.Transaction,
 			HoldFloor.Milliseconds(), recordKeep.Milliseconds()).Int()
 		return redisconn.Writing(err)

@@ -16,7 +16,7 @@ import (
 // then it knows of no seat.
 func (l *Locks) Seats(ctx context.Context, event int, seats []string) (map[string]ticket.SeatState, error) {
 	var words []string
-	err := l.guard.Do(func() error {
+	err := l.guard.Do("seats", func() error {
 		values, err := l.rdb.MGet(ctx, append([]string{epochKey}, seatKeys(event, seats)...)...).Result()
 		words = texts(values)
 		return redisconn.Reading(err)
@@ -63,7 +63,7 @@ func (l *Locks) Purchase(ctx context.Context, tx string) (PurchaseRecord, error)
 // PurchasesOf lists what Redis knows of a user's purchases, in no order.
 func (l *Locks) PurchasesOf(ctx context.Context, user string) ([]PurchaseRecord, error) {
 	var ids []string
-	err := l.guard.Do(func() (err error) {
+	err := l.guard.Do("purchases_of", func() (err error) {
 		ids, err = l.rdb.SMembers(ctx, userKey(user)).Result()
 		return redisconn.Reading(err)
 	})
@@ -81,7 +81,7 @@ func (l *Locks) purchases(ctx context.Context, txs []string) (out []PurchaseReco
 		keys = append(keys, purchaseKey(tx))
 	}
 	var lost bool
-	err = l.guard.Do(func() error {
+	err = l.guard.Do("purchases", func() error {
 		values, err := l.rdb.MGet(ctx, keys...).Result()
 		if err != nil {
 			return redisconn.Reading(err)
@@ -129,7 +129,7 @@ func purchaseRecords(recs []*record) []PurchaseRecord {
 func (l *Locks) peek(ctx context.Context, lockID string) (*record, error) {
 	var v view
 	var lost bool
-	err := l.guard.Do(func() (err error) {
+	err := l.guard.Do("record", func() (err error) {
 		v, err = look(ctx, l.rdb, lockID, 0, nil)
 		if lost = errors.Is(err, errMemoryLost); lost {
 			return nil

@@ -22,8 +22,8 @@ const rebuildChunk = 500
 // ErrUnavailable says so.
 func (l *Locks) Rebuild(ctx context.Context, sold []Sold) error {
 	token := uuid.NewString()
-	if err := l.write(l.rdb.Set(ctx, rebuildKey, token, 0).Err()); err != nil {
-		return err
+	if err := l.rdb.Set(ctx, rebuildKey, token, 0).Err(); err != nil {
+		return redisconn.Writing(err)
 	}
 	for chunk := range slices.Chunk(sold, rebuildChunk) {
 		if err := l.mark(ctx, chunk); err != nil {
@@ -33,10 +33,6 @@ func (l *Locks) Rebuild(ctx context.Context, sold []Sold) error {
 	return l.open(ctx, token)
 }
 
-func (l *Locks) write(err error) error {
-	return l.guard.Do(func() error { return redisconn.Writing(err) })
-}
-
 func (l *Locks) mark(ctx context.Context, sold []Sold) error {
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, s := range sold {
@@ -44,7 +40,7 @@ func (l *Locks) mark(ctx context.Context, sold []Sold) error {
 		}
 		return nil
 	})
-	return l.write(err)
+	return redisconn.Writing(err)
 }
 
 // open sets the epoch only if this rebuild's token is still there: a token that
@@ -68,5 +64,5 @@ func (l *Locks) open(ctx context.Context, token string) error {
 	if errors.Is(err, redis.TxFailedErr) {
 		return ticket.Unavailable(redisconn.Dependency, fmt.Errorf("rebuild was overtaken or its marks were lost: %w", err))
 	}
-	return l.write(err)
+	return redisconn.Writing(err)
 }

@@ -42,6 +42,7 @@ type Options struct {
 	TTL     time.Duration    // of a new or extended lock
 	MaxHold time.Duration    // from creation to the last possible expiry
 	Now     func() time.Time // the node's clock; only turns what is left of a lock into a date
+	Observe redisconn.Observer
 }
 
 // Locks is the seats' state in one Redis. Every method is safe for concurrent
@@ -57,7 +58,7 @@ type Locks struct {
 // New uses a client of redisconn.Open: with another client's retries an unknown
 // outcome would be reported as a certain one.
 func New(rdb *redis.Client, o Options) *Locks {
-	l := &Locks{rdb: rdb, guard: redisconn.NewGuard(), ttl: o.TTL, maxHold: o.MaxHold, now: o.Now}
+	l := &Locks{rdb: rdb, guard: redisconn.NewGuard(o.Observe), ttl: o.TTL, maxHold: o.MaxHold, now: o.Now}
 	if l.ttl <= 0 {
 		l.ttl = DefaultTTL
 	}

@@ -25,15 +25,21 @@ type Settlement struct {
 // are still this purchase's. It works without a prior record and any number of
 // times; on an error the caller repeats it.
 func (l *Locks) Settle(ctx context.Context, batch []Settlement) error {
+	args := make([][]any, len(batch))
+	for i, s := range batch {
+		var err error
+		if args[i], err = s.args(); err != nil {
+			return err
+		}
+	}
 	if len(batch) == 0 {
 		return nil
 	}
-	return l.guard.Do(func() error {
+	return l.guard.Do("settle", func() error {
 		_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for _, s := range batch {
-				if err := settle(ctx, p, s); err != nil {
-					return err
-				}
+			for i, s := range batch {
+				// Eval, not EvalSha: a pipeline cannot fall back when Redis was restarted.
+				settleScript.Eval(ctx, p, recordKeys(s.Purchase), args[i]...)
 			}
 			return nil
 		})
@@ -41,20 +47,19 @@ func (l *Locks) Settle(ctx context.Context, batch []Settlement) error {
 	})
 }
 
-func settle(ctx context.Context, p redis.Pipeliner, s Settlement) error {
-	if s.Status != ticket.Confirmed && s.Status != ticket.Rejected {
-		return fmt.Errorf("settle %s: status %q is not final", s.Purchase.Transaction, s.Status)
-	}
-	seats, err := json.Marshal(s.Purchase.Seats)
-	if err != nil {
-		return fmt.Errorf("settle %s: %w", s.Purchase.Transaction, err)
-	}
+// args are settleScript's, in its order.
+func (s Settlement) args() ([]any, error) {
 	b := s.Purchase
-	// Eval, not EvalSha: a pipeline cannot fall back when Redis was restarted.
-	settleScript.Eval(ctx, p, recordKeys(b), string(s.Status), heldBy(b.LockID), boughtWith(b.LockID), b.LockID,
-		b.Transaction, recordKeep.Milliseconds(), listKeep.Milliseconds(), soldIn(b.Transaction), s.Reason,
-		b.User, b.Event, seats, b.AmountCents, b.AcceptedAt.UnixMilli())
-	return nil
+	if s.Status != ticket.Confirmed && s.Status != ticket.Rejected {
+		return nil, fmt.Errorf("settle %s: status %q is not final", b.Transaction, s.Status)
+	}
+	seats, err := json.Marshal(b.Seats)
+	if err != nil {
+		return nil, fmt.Errorf("settle %s: %w", b.Transaction, err)
+	}
+	return []any{string(s.Status), heldBy(b.LockID), boughtWith(b.LockID), b.LockID, b.Transaction,
+		recordKeep.Milliseconds(), listKeep.Milliseconds(), soldIn(b.Transaction), s.Reason,
+		b.User, b.Event, seats, b.AmountCents, b.AcceptedAt.UnixMilli()}, nil
 }
 
 // recordKeys are the keys of every script, in their order.
@@ -74,7 +79,7 @@ type Pending struct {
 // oldest first.
 func (l *Locks) Pending(ctx context.Context, olderThan time.Duration) ([]Pending, error) {
 	var out []Pending
-	err := l.guard.Do(func() error {
+	err := l.guard.Do("pending", func() error {
 		old, err := l.oldest(ctx, olderThan)
 		if err != nil || len(old) == 0 {
 			return redisconn.Reading(err)
@@ -119,7 +124,7 @@ func (l *Locks) pending(ctx context.Context, old []redis.Z) ([]Pending, error) {
 // purchase was accepted, settled or tried again since Pending listed it.
 func (l *Locks) Abandon(ctx context.Context, p Pending) error {
 	var done int
-	err := l.guard.Do(func() (err error) {
+	err := l.guard.Do("abandon", func() (err error) {
 		// A millisecond of tolerance for the score's way through a float.
 		done, err = abandonScript.Run(ctx, l.rdb, recordKeys(p.Purchase), boughtWith(p.Purchase.LockID), p.Purchase.LockID,
 			score(p.Since)+0.001, recordKeep.Milliseconds()).Int()
@@ -142,7 +147,7 @@ type Sold struct {
 // just lost it, and locks are refused until Rebuild.
 func (l *Locks) Epoch(ctx context.Context) (string, error) {
 	var epoch string
-	err := l.guard.Do(func() (err error) {
+	err := l.guard.Do("epoch", func() (err error) {
 		epoch, err = l.rdb.Get(ctx, epochKey).Result()
 		if errors.Is(err, redis.Nil) {
 			return nil

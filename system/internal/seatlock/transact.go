@@ -65,7 +65,7 @@ func (l *Locks) transact(ctx context.Context, lockID string, event int, seats []
 func (l *Locks) once(ctx context.Context, lockID string, event int, seats []string, decide decision) error {
 	watched := append([]string{epochKey, lockKey(lockID)}, seatKeys(event, seats)...)
 	var verdict error
-	err := l.guard.Do(func() error {
+	err := l.guard.Do("transaction", func() error {
 		var io error
 		if err := l.rdb.Watch(ctx, func(tx *redis.Tx) error {
 			verdict, io = attempt(ctx, tx, lockID, event, seats, decide)
@@ -75,7 +75,10 @@ func (l *Locks) once(ctx context.Context, lockID string, event int, seats []stri
 		}
 		return io
 	})
-	return errors.Join(err, verdict)
+	if err != nil {
+		return err
+	}
+	return verdict
 }
 
 // attempt returns a broken rule and a failed connection apart: only the second
