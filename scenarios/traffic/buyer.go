@@ -52,10 +52,10 @@ func (b *buyer) enter(ctx context.Context, intended time.Duration) bool {
 		if op.Outcome == history.OK {
 			return true
 		}
-		intended = 0
+		intended = b.run.shop.recorder.Now()
 	}
-	return b.insist(ctx, 3, func(attempt int, at time.Duration) history.Op {
-		return b.person.guest(ctx, history.Op{Attempt: attempt, Intended: max(at, intended)}, name)
+	return b.insist(ctx, intended, 3, func(attempt int, at time.Duration) history.Op {
+		return b.person.guest(ctx, history.Op{Attempt: attempt, Intended: at}, name)
 	}).Outcome == history.OK
 }
 
@@ -85,10 +85,11 @@ func (b *buyer) take(ctx context.Context) (history.Op, bool) {
 		if len(seats) == 0 {
 			return history.Op{}, false // sold out
 		}
-		if _, ok := b.think(ctx); !ok {
+		first, ok := b.think(ctx)
+		if !ok {
 			return history.Op{}, false
 		}
-		op := b.insist(ctx, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
+		op := b.insist(ctx, first, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
 			return b.person.lock(ctx, history.Op{Event: b.run.sale.Event, Seats: seats, Attempt: attempt, Intended: at}, id)
 		})
 		if op.Code != http.StatusConflict {
@@ -140,14 +141,15 @@ func (b *buyer) end(ctx context.Context, lock history.Op) {
 		on.Intended = at
 		b.person.extend(ctx, on)
 	}
-	if _, ok := b.think(ctx); !ok || b.choice.ending == walksAway {
+	at, ok := b.think(ctx)
+	if !ok || b.choice.ending == walksAway {
 		return
 	}
 	if b.choice.ending == buys {
-		b.buy(ctx, on)
+		b.buy(ctx, on, at)
 		return
 	}
-	b.insist(ctx, 3, func(attempt int, at time.Duration) history.Op {
+	b.insist(ctx, at, 3, func(attempt int, at time.Duration) history.Op {
 		on.Attempt, on.Intended = attempt, at
 		return b.person.release(ctx, on)
 	})
@@ -155,9 +157,9 @@ func (b *buyer) end(ctx context.Context, lock history.Op) {
 
 // buy buys with one lock, however often it has to be asked: every try is the
 // same purchase. A buyer who was left in doubt comes back after the sale.
-func (b *buyer) buy(ctx context.Context, on history.Op) {
+func (b *buyer) buy(ctx context.Context, on history.Op, first time.Duration) {
 	doubt := false
-	last := b.insist(ctx, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
+	last := b.insist(ctx, first, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
 		on.Attempt, on.Intended = attempt, at
 		op := b.person.purchase(ctx, on)
 		doubt = doubt || op.Outcome == history.Unknown
@@ -189,9 +191,10 @@ func (b *buyer) follow(ctx context.Context, on history.Op) bool {
 }
 
 // insist repeats an op that was answered "not now" or not at all, a bounded
-// number of times, and returns the last try.
-func (b *buyer) insist(ctx context.Context, times int, try func(attempt int, at time.Duration) history.Op) history.Op {
-	op := try(0, 0)
+// number of times, and returns the last try. The first is meant for the offset
+// first.
+func (b *buyer) insist(ctx context.Context, first time.Duration, times int, try func(attempt int, at time.Duration) history.Op) history.Op {
+	op := try(0, first)
 	for n := 1; n < times && again(op); n++ {
 		at, ok := b.pause(ctx, b.choice.backoff(b.run.sale, n-1))
 		if !ok {

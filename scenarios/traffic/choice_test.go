@@ -94,10 +94,3 @@ func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
 		require.Error(t, s.Validate(), name)
 	}
 }
-
-func TestHallHoldsTheSale(t *testing.T) {
-	for seats, want := range map[int][2]int{0: {1, 1}, 7: {1, 7}, 20: {1, 20}, 21: {2, 20}, 400: {20, 20}} {
-		rows, perRow := Sale{Seats: seats}.Hall()
-		require.Equal(t, want, [2]int{rows, perRow}, "%d seats", seats)
-	}
-}

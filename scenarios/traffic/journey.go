@@ -18,8 +18,16 @@ import (
 type journey struct {
 	first, second *person
 	event         int
-	seats         []string // free ones to try with
-	lock          history.Op
+	seats         []string   // free ones to try with
+	lock          history.Op // held now
+	purchase      history.Op
+}
+
+// Journey tries everything once in the shop at baseURL, as Shop.Journey does.
+func Journey(ctx context.Context, baseURL string, event int, rec Recorder) error {
+	shop := Open(baseURL, rec)
+	defer shop.Close()
+	return shop.Journey(ctx, event, "")
 }
 
 // Journey does one fresh op of every kind, as the check before and after a
@@ -48,6 +56,7 @@ func (s *Shop) Journey(ctx context.Context, event int, node string) error {
 			return fmt.Errorf("journey: before %s: %w", step.name, err)
 		}
 		if err := step.do(ctx); err != nil {
+			j.giveBack(ctx)
 			return fmt.Errorf("journey: %s: %w", step.name, err)
 		}
 	}
@@ -130,11 +139,24 @@ func (j *journey) extend(ctx context.Context) error {
 }
 
 func (j *journey) release(ctx context.Context) error {
-	return want(j.first.release(ctx, j.lock), history.OK, http.StatusNoContent)
+	lock := j.lock
+	j.lock = history.Op{}
+	return want(j.first.release(ctx, lock), history.OK, http.StatusNoContent)
 }
 
 func (j *journey) buy(ctx context.Context) error {
-	return want(j.first.purchase(ctx, j.lock), history.OK, http.StatusAccepted)
+	lock := j.lock
+	j.lock = history.Op{} // from here on it is not ours to give back
+	j.purchase = j.first.purchase(ctx, lock)
+	return want(j.purchase, history.OK, http.StatusAccepted)
+}
+
+// giveBack releases what a failed journey holds, as far as that works: journeys
+// are repeated until one succeeds, and must not use up the hall.
+func (j *journey) giveBack(ctx context.Context) {
+	if j.lock.LockID != "" {
+		j.first.release(ctx, j.lock)
+	}
 }
 
 // confirm waits until the purchase is confirmed, for as long as ctx allows, 15 s
@@ -144,8 +166,9 @@ func (j *journey) confirm(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		op := j.first.status(ctx, j.lock)
+	ask := history.Op{Event: j.purchase.Event, Seats: j.purchase.Seats, LockID: j.purchase.LockID, Transaction: j.purchase.Transaction}
+	for ; ; ask.Attempt++ {
+		op := j.first.status(ctx, ask)
 		if op.State == "confirmed" && op.Error == "" {
 			return nil
 		}

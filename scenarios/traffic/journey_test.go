@@ -16,17 +16,18 @@ func TestJourneyTriesEverythingOnce(t *testing.T) {
 	shop := Open(f.URL, notes)
 	require.NoError(t, shop.Journey(t.Context(), 7, ""))
 	require.NoError(t, shop.Journey(t.Context(), 7, f.URL+"/"), "a node of its own")
+	require.NoError(t, Journey(t.Context(), f.URL, 7, notes), "in a shop of its own")
 	ops := notes.ops(t)
 	for _, kind := range []history.Kind{history.Register, history.Login, history.Enter, history.Events, history.Seats,
 		history.Lock, history.Extend, history.Release, history.Purchase, history.Status} {
 		require.NotEmpty(t, only(ops, kind), kind)
 	}
-	require.Len(t, only(ops, history.Lock), 6)
+	require.Len(t, only(ops, history.Lock), 9)
 	processes := map[int]bool{}
 	for _, op := range ops {
 		processes[op.Process] = true
 	}
-	require.Len(t, processes, 4, "two people per journey, none of them twice")
+	require.Len(t, processes, 6, "two people per journey, none of them twice")
 }
 
 func TestJourneyNamesTheStepThatFailed(t *testing.T) {

@@ -22,6 +22,13 @@ type run struct {
 	doubts   []pending
 }
 
+// Run plays the sale in the shop at baseURL, as Shop.Run does.
+func Run(ctx context.Context, sale Sale, baseURL string, rec Recorder) (Stats, error) {
+	shop := Open(baseURL, rec)
+	defer shop.Close()
+	return shop.Run(ctx, sale)
+}
+
 // Run plays the sale until ctx ends. Then nobody arrives any more, ops under way
 // are finished (each within Timeout), and buyers in doubt come back for their
 // purchase, for at most Linger. It fails if the sale makes no sense, or if the
@@ -49,13 +56,12 @@ func (r *run) learnHall(ctx context.Context) error {
 	if op.Outcome != history.OK {
 		return fmt.Errorf("learn the hall of event %d: %s", r.sale.Event, told(op))
 	}
-	r.hall, _ = m.flat()
-	if r.sale.Seats > len(r.hall) {
-		return fmt.Errorf("sale of %d seats: event %d has %d", r.sale.Seats, r.sale.Event, len(r.hall))
+	hall, _ := m.flat()
+	if r.sale.Seats > len(hall) || len(hall) <= kept {
+		return fmt.Errorf("sale of %d seats, %d kept back: event %d has %d", r.sale.Seats, kept, r.sale.Event, len(hall))
 	}
-	if r.sale.Seats > 0 {
-		r.hall = r.hall[:r.sale.Seats]
-	}
+	forSale := hall[:len(hall)-kept]
+	r.hall = forSale[:min(fallback(r.sale.Seats, len(forSale)), len(forSale))]
 	return nil
 }
 

@@ -16,7 +16,9 @@ import (
 // Sale is the load of one drill, as data: the same Sale makes the same choices.
 type Sale struct {
 	Event int `json:"event"` // whose seats are sold
-	Seats int `json:"seats"` // seats of the hall that buyers ask for, in the hall's order; 0: all of them
+	// Seats is how many of the hall's seats buyers ask for, from its front; 0:
+	// all. The last few are kept for journeys either way, see kept.
+	Seats int `json:"seats"`
 
 	Buyers    float64 `json:"buyers"`              // buyers who arrive, per second (Poisson)
 	Readers   float64 `json:"readers"`             // reads of the seat map, per second (evenly spaced)
@@ -92,12 +94,6 @@ func (s Sale) Validate() error {
 // maxRate bounds a stream: beyond it the timer, not the shop, would be measured.
 const maxRate = 5000.0
 
-// seatsPerRow is the width of the halls that Hall describes.
-const seatsPerRow = 20
-
-// Hall is the smallest rectangular hall with at least Seats seats: what the lab
-// opens for this sale.
-func (s Sale) Hall() (rows, perRow int) {
-	perRow = min(max(s.Seats, 1), seatsPerRow)
-	return (max(s.Seats, 1) + perRow - 1) / perRow, perRow
-}
+// kept is how many seats at the back of the hall no buyer asks for: a journey
+// must find a free seat in a sold-out sale.
+const kept = 8

@@ -26,8 +26,7 @@ type Recorder interface {
 }
 
 // Shop is a shop as its buyers see it: an address, a pool of connections, and
-// the numbers of the people in it. A history needs one Shop for all its traffic
-// and journeys, for it numbers the logical processes.
+// the numbers of the people in it.
 type Shop struct {
 	base      string
 	transport *http.Transport
@@ -39,7 +38,12 @@ type Shop struct {
 // Open makes the shop at baseURL ("http://127.0.0.1:8888") ready for buyers. It
 // does not connect yet.
 func Open(baseURL string, recorder Recorder) *Shop {
-	return &Shop{base: strings.TrimRight(baseURL, "/"), transport: newTransport(4096), recorder: recorder}
+	s := &Shop{base: strings.TrimRight(baseURL, "/"), transport: newTransport(4096), recorder: recorder}
+	// Several shops may write one history, and no two of their processes may
+	// share a number. So each counts from the microsecond in which it opened:
+	// nobody starts more than one process per microsecond.
+	s.processes.Store(recorder.Now().Microseconds())
+	return s
 }
 
 // Close drops the kept connections.

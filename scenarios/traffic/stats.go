@@ -1,7 +1,10 @@
 package traffic
 
 import (
+	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +43,18 @@ func (s Stats) Shed() float64 {
 		return 0
 	}
 	return float64(shed) / float64(all)
+}
+
+// String is the numbers in one line for people.
+func (s Stats) String() string {
+	var b strings.Builder
+	b.WriteString("traffic:")
+	for _, name := range slices.Sorted(maps.Keys(s.Streams)) {
+		st := s.Streams[name]
+		fmt.Fprintf(&b, " %s %d (shed %d, peak %d open, lag %s);", name, st.Arrived, st.Shed, st.Peak, st.Lag.Round(time.Millisecond))
+	}
+	fmt.Fprintf(&b, " %d purchases asked for again after the sale, %d left in doubt", s.Returns, s.Left)
+	return b.String()
 }
 
 // tally keeps Stats while sessions run.
