@@ -174,6 +174,23 @@ func (l *lab) faults() map[string]string {
 	return out
 }
 
+// call speaks to the proxy server as a stranger would.
+func (l *lab) call(method, path, body string) {
+	l.t.Helper()
+	req, err := http.NewRequestWithContext(l.t.Context(), method, l.api+path, strings.NewReader(body))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode > 299 {
+		l.t.Fatalf("%s %s: %s", method, path, res.Status)
+	}
+}
+
 // count is the counter's value as Redis itself says it, past all proxies.
 func (l *lab) count(key string) int {
 	l.t.Helper()
