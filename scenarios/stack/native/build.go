@@ -1,0 +1,107 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"eventflow/scenarios/stack"
+)
+
+// The stock proxy server, in the version that go.mod pins, and what go build
+// calls it.
+const (
+	toxiproxyPackage = "github.com/Shopify/toxiproxy/v2/cmd/server"
+	toxiproxyBinary  = "server"
+)
+
+// BuildError says that the programs could not be built, with the compiler's own
+// words.
+type BuildError struct{ Output string }
+
+func (e *BuildError) Error() string {
+	return "EventFlow's programs do not compile:\n    " + strings.ReplaceAll(tail([]byte(e.Output)), "\n", "\n    ")
+}
+
+// Build compiles EventFlow's programs and the proxy server from the source tree
+// and returns the folder that holds them: app, auth, consumer, server. What has
+// not changed is not built again.
+func Build(ctx context.Context, source string) (string, error) {
+	packages := []string{toxiproxyPackage}
+	for _, p := range stack.Programs() {
+		packages = append(packages, systemPackage(p.Binary))
+	}
+	return build(ctx, source, packages)
+}
+
+func systemPackage(binary string) string { return "./system/cmd/" + binary }
+
+func build(ctx context.Context, source string, packages []string) (string, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return "", errors.New("go is not installed: install Go 1.26 or newer from https://go.dev/doc/install, or pass built programs")
+	}
+	dir, err := buildDir(source)
+	if err != nil {
+		return "", err
+	}
+	unlock, err := lockFile(ctx, filepath.Join(dir, "build.lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	return dir, goBuild(ctx, source, dir, packages)
+}
+
+// goBuild does not stamp the version control's state into the programs: that asks
+// git, which refuses a tree of another user.
+func goBuild(ctx context.Context, source, dir string, packages []string) error {
+	args := append([]string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, packages...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = source
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return fmt.Errorf("build: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		return &BuildError{Output: fmt.Sprintf("%s\n%v: %s", out, err, strings.Join(cmd.Args, " "))}
+	}
+	return nil
+}
+
+// buildDir is in the source tree, where it is ignored by git, or in the user's
+// cache if the tree is not the user's to write.
+func buildDir(source string) (string, error) {
+	dir := filepath.Join(source, ".cache", "native")
+	if err := os.MkdirAll(dir, 0o755); err == nil {
+		return dir, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("folder for programs: %w", err)
+	}
+	dir = filepath.Join(cache, "eventflow", strings.ReplaceAll(source, string(filepath.Separator), "_"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("folder for programs: %w", err)
+	}
+	return dir, nil
+}
+
+// lockFile waits for the lock: two test binaries build the same tree at once.
+func lockFile(ctx context.Context, path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open build lock: %w", err)
+	}
+	err = stack.Until(ctx, 10*poll, func(context.Context) error {
+		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for another build: %w", err), f.Close())
+	}
+	return func() { _ = f.Close() }, nil
+}

@@ -1,0 +1,32 @@
+package native
+
+import (
+	"context"
+	"maps"
+
+	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/probe"
+	"eventflow/toxiproxy/topology"
+)
+
+// program is one of EventFlow's own. It would wait for the stores by itself, but
+// then the pauses between its attempts would decide how long a start takes; and
+// a drill wants a system whose every part is whole.
+func (s *Stack) program(p stack.Program) unit {
+	listen := s.addr(p.Service)
+	needs := []topology.Name{topology.Toxiproxy}
+	for _, l := range s.topo.LinksFrom(p.Service) {
+		needs = append(needs, l.To)
+	}
+	return unit{
+		name:    p.Service,
+		needs:   needs,
+		orderly: true,
+		command: func() command {
+			env := p.Environment(s.topo, listen, s.linkAddr, s.secrets)
+			maps.Copy(env, s.cfg.Env)
+			return command{path: s.path("bin", p.Binary), dir: s.dir, env: env}
+		},
+		ready: func(ctx context.Context) error { return probe.HTTP(ctx, "http://"+listen+"/readyz") },
+	}
+}

@@ -1,0 +1,232 @@
+// Package native runs EventFlow as child processes of this one, from the
+// operating system's own packages: no container engine, no root, no network but
+// loopback.
+//
+// It starts PostgreSQL, Redis, RabbitMQ, nginx, Prometheus, the proxies and
+// EventFlow's programs in one directory and one block of ports, says when each
+// answers, and leaves nothing behind, however it ends. It must not know what the
+// stack is used for: it breaks nothing, sells nothing and judges nothing.
+package native
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"eventflow/scenarios/stack"
+	"eventflow/toxiproxy/topology"
+)
+
+const (
+	host = "127.0.0.1"
+	// poll is how often a server is asked whether it answers: Redis takes 12 ms.
+	poll = 10 * time.Millisecond
+	// patience is for what takes milliseconds: an answer on loopback, the death
+	// of a killed process.
+	patience = 5 * time.Second
+	// grace is how long EventFlow's programs may take to end in good order. They
+	// finish their requests, whose own limit is 1.5 s.
+	grace = 3 * time.Second
+	// defaultReadyTimeout is for one service. RabbitMQ, the slowest, takes 1.3 s,
+	// and four times as long on a machine that is busy with other work.
+	defaultReadyTimeout = 30 * time.Second
+)
+
+// errDown: the stack is down, or on its way.
+var errDown = errors.New("the stack is down")
+
+// Config is what a stack is made of. The zero value is a whole EventFlow from the
+// source tree around the working directory, on a free block of ports.
+type Config struct {
+	// Source is the root of the source tree; empty: found upwards from the working
+	// directory.
+	Source string
+	// Bin is a folder with programs that are built already: app, auth, consumer,
+	// server (Toxiproxy's). Those missing there are built from Source.
+	Bin string
+	// Base is the first port of the block; 0: the first free block.
+	Base int
+	// Public puts the services that people call by hand on their well-known ports.
+	Public bool
+	// Env is set for EventFlow's programs on top of what the stack tells them.
+	Env map[string]string
+	// KeepDir leaves the directory, with its logs, when the stack goes down.
+	KeepDir bool
+	// Services names what to run; nil: every service of the map.
+	Services []topology.Name
+	// ReadyTimeout is how long one service may take to answer; 0: 30 s.
+	ReadyTimeout time.Duration
+	// Progress is called for every step of every service on its way up, one call
+	// at a time.
+	Progress func(stack.Progress)
+}
+
+// Stack is one EventFlow made of child processes. It is used once: up, then down.
+type Stack struct {
+	cfg   Config
+	topo  topology.Map
+	exits chan stack.Exit
+
+	life  sync.Mutex // held by Up, Down, Kill and Restart: one of them at a time
+	abort context.CancelCauseFunc
+
+	mu        sync.Mutex // guards what follows
+	ended     bool       // Down was called
+	state     State
+	processes map[topology.Name]*process
+
+	// Set by Up before any service starts, and not changed afterwards.
+	dir     string
+	claim   *claim
+	tools   tools
+	bin     map[string]string // programs in the stack's own bin folder
+	secrets stack.Secrets
+	launch  launcher
+	units   []unit
+}
+
+var _ stack.Stack = (*Stack)(nil)
+
+// New prepares a stack without touching the machine.
+func New(cfg Config) *Stack {
+	if cfg.ReadyTimeout == 0 {
+		cfg.ReadyTimeout = defaultReadyTimeout
+	}
+	return &Stack{
+		cfg: cfg, topo: topology.EventFlow(),
+		exits:     make(chan stack.Exit, 64),
+		processes: map[topology.Name]*process{},
+	}
+}
+
+// Endpoints says where the stack answers. They are known as soon as Up has chosen
+// a block of ports.
+func (s *Stack) Endpoints() stack.Endpoints {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.clone().Endpoints
+}
+
+// State is what stack.json says.
+func (s *Stack) State() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.clone()
+}
+
+// Exited reports services that end without having been asked to, from their start
+// until Down. It is never closed. When nobody reads, the 65th report is lost.
+func (s *Stack) Exited() <-chan stack.Exit { return s.exits }
+
+// Logs is what the service has written, in all its lives.
+func (s *Stack) Logs(_ context.Context, service topology.Name) (io.ReadCloser, error) {
+	if _, ok := s.topo.Service(service); !ok {
+		return nil, fmt.Errorf("no service is called %q", service)
+	}
+	f, err := os.Open(s.logPath(service))
+	if err != nil {
+		return nil, fmt.Errorf("logs of %s: %w", service, err)
+	}
+	return f, nil
+}
+
+func (s *Stack) logPath(service topology.Name) string {
+	return filepath.Join(s.dir, "log", string(service)+".log")
+}
+
+// wants says whether the service is to run at all.
+func (s *Stack) wants(n topology.Name) bool {
+	if s.cfg.Services == nil {
+		return true
+	}
+	for _, w := range s.cfg.Services {
+		if w == n {
+			return true
+		}
+	}
+	return false
+}
+
+// port is the service's main port, or that of its listener of that name.
+func (s *Stack) port(n topology.Name, extra ...string) int {
+	svc, _ := s.topo.Service(n)
+	if len(extra) > 0 {
+		return s.claim.block.Extra(svc, extra[0])
+	}
+	return s.claim.block.Of(svc)
+}
+
+func (s *Stack) addr(n topology.Name, extra ...string) string { return addr(s.port(n, extra...)) }
+
+// linkAddr is where the link's client finds its proxy.
+func (s *Stack) linkAddr(l topology.Link) string { return addr(s.claim.block.Link(l)) }
+
+// occupy takes what a stack has to itself: ports, directory, secrets, the thread
+// that starts children. Whatever it has taken when it fails, Down gives back.
+func (s *Stack) occupy(ctx context.Context) error {
+	run := RunDir()
+	if err := openRunDir(run); err != nil {
+		return err
+	}
+	if err := Sweep(ctx); err != nil {
+		return fmt.Errorf("clear what a dead lab left: %w", err)
+	}
+	c, err := claimBlock(run, s.topo, s.cfg.Base, s.cfg.Public)
+	if err != nil {
+		return err
+	}
+	s.claim, s.dir = c, filepath.Join(run, strconv.Itoa(c.block.Base))
+	for _, d := range []string{s.dir, s.path("log"), s.path("bin")} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return fmt.Errorf("make stack directory: %w", err)
+		}
+	}
+	s.secrets = stack.NewSecrets()
+	s.launch.starter = newStarter()
+	s.launch.isolate = canIsolate(s.launch.starter)
+	return s.register()
+}
+
+// register writes stack.json before the first child is started, so that none is
+// ever without a note of whose it is.
+func (s *Stack) register() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = State{
+		ID: rand.Text(), Base: s.claim.block.Base, Public: s.cfg.Public, Dir: s.dir, Started: time.Now(),
+		Lab: processOf(os.Getpid()), Children: map[topology.Name]Process{},
+		Endpoints: stack.At("native", host, s.topo, s.claim.block, s.secrets),
+	}
+	s.launch.mark = s.state.variable()
+	return s.state.save()
+}
+
+func (s *Stack) path(elem ...string) string {
+	return filepath.Join(append([]string{s.dir}, elem...)...)
+}
+
+// source is the root of the source tree.
+func (s *Stack) source() (string, error) {
+	if s.cfg.Source != "" {
+		return filepath.Abs(s.cfg.Source)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("working directory: %w", err)
+	}
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(filepath.Join(d, "init.sql")); err == nil {
+			return d, nil
+		}
+		if d == filepath.Dir(d) {
+			return "", fmt.Errorf("no EventFlow source tree at or above %s: no init.sql", dir)
+		}
+	}
+}

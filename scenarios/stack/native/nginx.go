@@ -1,0 +1,155 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"eventflow/scenarios/stack/probe"
+	"eventflow/toxiproxy/topology"
+)
+
+// siteTemplate is EventFlow's own nginx configuration: upstreams and servers, as
+// they stand inside http{}. Addresses in it are ${NAMES}, as everywhere else.
+const siteTemplate = "system/nginx/nginx.conf.template"
+
+// nginx is the edge. Its readiness is asked of the status listener: a request to
+// the shop before the nodes are up would make nginx call them dead.
+func (s *Stack) nginx(source string) unit {
+	dir := s.path("nginx")
+	return unit{
+		name:    topology.Nginx,
+		prepare: func(context.Context) error { return s.prepareNginx(dir, source) },
+		command: func() command {
+			// -e keeps nginx from opening the system's error log before it has
+			// read the configuration.
+			return command{path: s.tools.nginx, dir: dir, args: []string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr", "-g", s.nginxMode()}}
+		},
+		ready: func(ctx context.Context) error {
+			return probe.HTTP(ctx, "http://"+s.addr(topology.Nginx, "status")+"/stub_status")
+		},
+	}
+}
+
+// nginxMode: where a child's tree does not die with it, nginx must be a single
+// process. Workers of a killed master would go on serving.
+func (s *Stack) nginxMode() string {
+	mode := "daemon off;"
+	if !s.launch.isolate {
+		mode += " master_process off;"
+	}
+	if os.Geteuid() == 0 { // or the workers run as nobody and may not read the shop's files
+		mode += " user root;"
+		if runtime.GOOS == "darwin" {
+			mode = strings.Replace(mode, "user root", "user root wheel", 1)
+		}
+	}
+	return mode
+}
+
+func (s *Stack) prepareNginx(dir, source string) error {
+	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	site, err := os.ReadFile(filepath.Join(source, siteTemplate))
+	if errors.Is(err, fs.ErrNotExist) {
+		site, err = []byte(plainSite), nil
+	}
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	text, err := expand(string(site), s.nginxNames(source))
+	if err != nil {
+		return fmt.Errorf("%s: %w", siteTemplate, err)
+	}
+	files := map[string]string{"nginx.conf": nginxMain, "site.conf": text, "status.conf": s.statusServer()}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// nginxNames is what the site's template may name: every link's address, and
+// where nginx itself listens and finds the shop's files.
+func (s *Stack) nginxNames(source string) map[string]string {
+	names := map[string]string{
+		"LISTEN_ADDR": s.addr(topology.Nginx),
+		"STATUS_ADDR": s.addr(topology.Nginx, "status"),
+		"SHOP_ROOT":   filepath.Join(source, "web", "shop"),
+	}
+	for _, l := range s.topo.LinksFrom(topology.Nginx) {
+		names[l.Env()] = s.linkAddr(l)
+	}
+	return names
+}
+
+// expand replaces ${NAME}. Other dollars are nginx's own variables; a name in
+// capitals that nobody knows is a mistake.
+func expand(text string, names map[string]string) (string, error) {
+	for name, value := range names {
+		text = strings.ReplaceAll(text, "${"+name+"}", value)
+	}
+	for _, part := range strings.Split(text, "${")[1:] {
+		name, _, _ := strings.Cut(part, "}")
+		if name != "" && name == strings.ToUpper(name) {
+			return "", fmt.Errorf("nothing is called ${%s}", name)
+		}
+	}
+	return text, nil
+}
+
+// nginxMain is everything outside the site: where files go and how many
+// connections there may be.
+const nginxMain = `worker_processes 2;
+pid nginx.pid;
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 1000000;
+  client_body_temp_path tmp/body;
+  proxy_temp_path tmp/proxy;
+  fastcgi_temp_path tmp/fastcgi;
+  uwsgi_temp_path tmp/uwsgi;
+  scgi_temp_path tmp/scgi;
+  types {
+    text/html html; text/css css; text/javascript js mjs; application/json json; image/svg+xml svg;
+    image/png png; image/webp webp; image/x-icon ico; font/woff2 woff2; application/manifest+json webmanifest; text/plain txt;
+  }
+  default_type application/octet-stream;
+  include status.conf;
+  include site.conf;
+}
+`
+
+func (s *Stack) statusServer() string {
+	return fmt.Sprintf("server { listen %s; location = /stub_status { stub_status; } }\n", s.addr(topology.Nginx, "status"))
+}
+
+// plainSite serves a tree without a configuration of its own.
+const plainSite = `upstream app { zone app 64k; server ${APP_1_ADDR} max_fails=2 fail_timeout=2s; server ${APP_2_ADDR} max_fails=2 fail_timeout=2s; server ${APP_3_ADDR} max_fails=2 fail_timeout=2s; keepalive 64; }
+upstream auth { zone auth 64k; server ${AUTH_ADDR}; keepalive 16; }
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_set_header Host $host;
+proxy_connect_timeout 300ms;
+proxy_send_timeout 2s;
+proxy_read_timeout 2s;
+proxy_next_upstream error timeout http_502 http_503;
+proxy_next_upstream_tries 2;
+proxy_next_upstream_timeout 2s;
+server {
+  listen ${LISTEN_ADDR};
+  add_header X-Upstream $upstream_addr always;
+  location /api/auth/ { proxy_pass http://auth; }
+  location /api/ { proxy_pass http://app; }
+  location / { root ${SHOP_ROOT}; }
+}
+`

@@ -1,0 +1,162 @@
+package native
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// command is a program to start: what a child is told, and as whom it runs.
+type command struct {
+	path string
+	args []string
+	env  map[string]string
+	dir  string
+	user *account // nil: as the laboratory itself
+}
+
+// account is a user of this machine.
+type account struct{ uid, gid uint32 }
+
+// launcher turns commands into children that cannot outlive the laboratory.
+type launcher struct {
+	*starter
+	isolate bool   // own PID namespace per child
+	mark    string // in every child's environment; see marked
+}
+
+// prepare gives the child an environment of exactly what it needs: a variable of
+// the caller's shell must not change what a drill finds.
+func (l launcher) prepare(c command, log io.Writer) *exec.Cmd {
+	cmd := exec.Command(c.path, c.args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = c.dir, log, log
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", l.mark}
+	if runtime.GOOS == "darwin" {
+		cmd.Env[1] = "LANG=en_US.UTF-8" // macOS knows no C.UTF-8
+	}
+	for k, v := range c.env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	slices.Sort(cmd.Env[3:])
+	cmd.SysProcAttr = attributes(l.isolate, c.user)
+	return cmd
+}
+
+// run starts a helper program and waits for it. The error carries its last lines.
+func (l launcher) run(ctx context.Context, c command) error {
+	var out bytes.Buffer
+	cmd := l.prepare(c, &out)
+	cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
+	if err := l.start(cmd); err != nil {
+		return fmt.Errorf("start %s: %w", c.path, err)
+	}
+	stop := context.AfterFunc(ctx, func() { killGroup(cmd.Process.Pid) })
+	defer stop()
+	if err := cmd.Wait(); err != nil {
+		return errors.Join(context.Cause(ctx), fmt.Errorf("%s: %w%s", c.path, err, quote(out.Bytes())))
+	}
+	return nil
+}
+
+// process is one life of one service.
+type process struct {
+	cmd      *exec.Cmd
+	mark     string // its start mark, so that nobody else is killed in its place
+	done     chan struct{}
+	err      error       // how it ended; read after done
+	expected atomic.Bool // somebody asked for its end
+}
+
+// launch starts a service that writes to the log file. ended is called once,
+// after the process is gone.
+func (l launcher) launch(c command, log string, ended func(*process)) (*process, error) {
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	defer file.Close() // the child has its own copy
+	p := &process{cmd: l.prepare(c, file), done: make(chan struct{})}
+	if err := l.start(p.cmd); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.path, err)
+	}
+	p.mark = startMark(p.cmd.Process.Pid)
+	go func() {
+		p.err = p.cmd.Wait()
+		if p.err == nil {
+			p.err = errors.New("exit status 0")
+		}
+		close(p.done)
+		ended(p)
+	}()
+	return p, nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// terminate asks for an orderly end and waits for it; after grace it kills.
+func (p *process) terminate(grace time.Duration) {
+	p.expected.Store(true)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // gone already: then there is nothing to ask
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+	}
+	p.kill()
+}
+
+// kill ends the process and its group at once, and waits: a successor that
+// overlaps the dying one would find its port and files taken.
+func (p *process) kill() {
+	p.expected.Store(true)
+	select {
+	case <-p.done: // its PID may belong to somebody else by now
+		return
+	default:
+	}
+	killGroup(p.pid())
+	<-p.done
+}
+
+// killGroup kills the process and all that it has started in its group. Nothing
+// to kill is what was wanted.
+func killGroup(pid int) {
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// lastLines is the end of a log: enough to see why a server died, not so much
+// that the reason scrolls away.
+func lastLines(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	return tail(data)
+}
+
+func tail(data []byte) string {
+	const lines = 15
+	all := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// quote sets what a program wrote apart from what we say about it.
+func quote(data []byte) string {
+	text := tail(data)
+	if text == "" {
+		return " (it wrote nothing)"
+	}
+	return "; it wrote last:\n    " + strings.ReplaceAll(text, "\n", "\n    ")
+}

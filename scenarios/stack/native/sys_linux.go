@@ -1,0 +1,143 @@
+package native
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// attributes tie a child's life to the laboratory's. A child that ignores every
+// other signal is still killed when the thread that started it dies (see
+// starter).
+//
+// isolate makes it the first process of its own PID namespace: its whole tree
+// dies with it. Without that, nginx's workers outlive a killed master and go on
+// serving beside their successors.
+func attributes(isolate bool, user *account) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if isolate {
+		attr.Cloneflags = syscall.CLONE_NEWPID
+	}
+	if user != nil {
+		attr.Credential = &syscall.Credential{Uid: user.uid, Gid: user.gid}
+	}
+	return attr
+}
+
+// canIsolate tries it: root in a container often may not make a namespace.
+func canIsolate(s *starter) bool {
+	if os.Geteuid() != 0 {
+		return false
+	}
+	cmd := exec.Command("/bin/true")
+	cmd.SysProcAttr = attributes(true, nil)
+	if err := s.start(cmd); err != nil {
+		return false
+	}
+	return cmd.Wait() == nil
+}
+
+// startMark tells one process from a later one of the same PID: the boot and the
+// clock tick in which it began. Empty when there is no such process, or it is a
+// zombie, which holds nothing any more.
+func startMark(pid int) string {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// The name may contain anything, so count from the last parenthesis: field 3
+	// of proc(5), the state, comes first, and field 22 is the start time.
+	_, rest, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')'):], []byte(" "))
+	fields := strings.Fields(string(rest))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return ""
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(boot)) + "/" + fields[19]
+}
+
+// marked finds the living processes that were started with the variable in their
+// environment, grandchildren included: what is left of a stack when the names of
+// its processes are no longer known.
+func marked(variable string) []int {
+	var pids []int
+	for _, pid := range processes() {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil { // gone, or not ours to look at: then not ours to kill either
+			continue
+		}
+		for _, v := range bytes.Split(env, []byte{0}) {
+			if string(v) == variable {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+func processes() []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// holder says which process listens on a TCP port, as far as this user may see:
+// "redis-server (pid 4711)", or nothing.
+func holder(port int) string {
+	inodes := listeners(port)
+	for _, pid := range processes() {
+		fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			if target, err := os.Readlink(fd); err == nil && inodes[target] {
+				return fmt.Sprintf("%s (pid %d)", processName(pid), pid)
+			}
+		}
+	}
+	return ""
+}
+
+// listeners are the sockets that listen on a port, named as /proc/PID/fd does.
+func listeners(port int) map[string]bool {
+	const listen = "0A"
+	found, suffix := map[string]bool{}, fmt.Sprintf(":%04X", port)
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		data, err := os.ReadFile(table)
+		if err != nil {
+			continue
+		}
+		for _, line := range strings.Split(string(data), "\n") {
+			f := strings.Fields(line)
+			if len(f) > 9 && strings.HasSuffix(f[1], suffix) && f[3] == listen {
+				found["socket:["+f[9]+"]"] = true
+			}
+		}
+	}
+	return found
+}
+
+func processName(pid int) string {
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return "a process"
+	}
+	return strings.TrimSpace(string(name))
+}

@@ -1,0 +1,44 @@
+//go:build !linux
+
+package native
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// attributes: without Linux's namespaces and death signal a child that outlives a
+// killed laboratory is found by Sweep at the next start.
+func attributes(_ bool, user *account) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if user != nil {
+		attr.Credential = &syscall.Credential{Uid: user.uid, Gid: user.gid}
+	}
+	return attr
+}
+
+func canIsolate(*starter) bool { return false }
+
+// startMark tells one process from a later one of the same PID: the second in
+// which it began. Empty when there is no such process.
+func startMark(pid int) string {
+	out, err := exec.Command("ps", "-o", "lstart=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// marked finds nothing: other systems do not show a process's environment.
+func marked(string) []int { return nil }
+
+// holder asks lsof, which macOS has.
+func holder(port int) string {
+	out, err := exec.Command("lsof", "-nP", "-iTCP:"+strconv.Itoa(port), "-sTCP:LISTEN", "-Fpc").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.Join(strings.Fields(string(out)), " ")
+}

@@ -1,0 +1,271 @@
+package native
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"eventflow/scenarios/stack"
+	"eventflow/toxiproxy/topology"
+)
+
+// unit is how one service is brought up. Its ready question is asked in the
+// service's own protocol.
+type unit struct {
+	name    topology.Name
+	needs   []topology.Name             // must be ready before it starts
+	prepare func(context.Context) error // its files and data; once; may be nil
+	command func() command              // asked again at every restart
+	ready   func(context.Context) error
+	settle  func(context.Context) error // once, after it is ready for the first time; may be nil
+	orderly bool                        // deserves SIGTERM and time to finish
+}
+
+// Up starts every service, each as soon as what it needs is there, and returns
+// when all answer. When it fails, it has taken down what it had started.
+func (s *Stack) Up(ctx context.Context) error {
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	if err := s.begin(abort); err != nil {
+		return err
+	}
+	err := s.up(ctx)
+	s.life.Unlock()
+	if err == nil {
+		return nil
+	}
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*patience)
+	defer cancel()
+	return errors.Join(fmt.Errorf("native stack: %w", err), s.Down(clean))
+}
+
+// begin makes sure that a stack goes up once, and lets Down interrupt it.
+func (s *Stack) begin(abort context.CancelCauseFunc) error {
+	s.life.Lock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || s.abort != nil {
+		s.life.Unlock()
+		return errors.New("native stack: it goes up only once; make a new one")
+	}
+	s.abort = abort
+	return nil
+}
+
+func (s *Stack) up(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	source, err := s.source()
+	if err != nil {
+		return err
+	}
+	if s.tools, err = findTools(s.wants); err != nil {
+		return err
+	}
+	if err := s.occupy(ctx); err != nil {
+		return err
+	}
+	built := make(chan struct{})
+	s.units = s.plan(source)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.provide(gctx, source, built) })
+	done := map[topology.Name]chan struct{}{}
+	for _, u := range s.units {
+		done[u.name] = make(chan struct{})
+	}
+	for _, u := range s.units {
+		g.Go(func() error { return s.raise(gctx, u, built, done) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.markReady()
+}
+
+// plan is the units of the services that are wanted.
+func (s *Stack) plan(source string) []unit {
+	all := []unit{s.postgres(source), s.redis(), s.rabbitmq(), s.toxiproxy(), s.prometheus(source), s.nginx(source)}
+	for _, p := range stack.Programs() {
+		all = append(all, s.program(p))
+	}
+	var chosen []unit
+	for _, u := range all {
+		if s.wants(u.name) {
+			chosen = append(chosen, u)
+		}
+	}
+	return chosen
+}
+
+// provide puts the built programs into the stack's bin folder. Servers that need
+// none start meanwhile.
+func (s *Stack) provide(ctx context.Context, source string, built chan<- struct{}) error {
+	wanted := map[string]string{} // program -> package
+	if s.wants(topology.Toxiproxy) {
+		wanted[toxiproxyBinary] = toxiproxyPackage
+	}
+	for _, p := range stack.Programs() {
+		if s.wants(p.Service) {
+			wanted[p.Binary] = systemPackage(p.Binary)
+		}
+	}
+	from := map[string]string{}
+	var missing []string
+	for name, pkg := range wanted {
+		given := filepath.Join(s.cfg.Bin, name)
+		if _, err := os.Stat(given); s.cfg.Bin != "" && err == nil {
+			from[name] = given
+			continue
+		}
+		missing = append(missing, pkg)
+	}
+	if len(missing) > 0 {
+		dir, err := build(ctx, source, missing)
+		if err != nil {
+			return err
+		}
+		for name := range wanted {
+			if from[name] == "" {
+				from[name] = filepath.Join(dir, name)
+			}
+		}
+	}
+	for name, path := range from {
+		if err := link(path, s.path("bin", name)); err != nil {
+			return err
+		}
+	}
+	close(built)
+	return nil
+}
+
+// raise brings one service up and then tells those that wait for it.
+func (s *Stack) raise(ctx context.Context, u unit, built <-chan struct{}, done map[topology.Name]chan struct{}) (err error) {
+	begun := time.Now()
+	report := func(st stack.State, err error) {
+		s.report(stack.Progress{Service: u.name, State: st, Elapsed: time.Since(begun), Err: err})
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s: %w", u.name, err)
+		}
+		if err != nil && ctx.Err() == nil { // else another service's failure, or the caller, ended it
+			report(stack.Failed, err)
+		}
+	}()
+	if u.prepare != nil {
+		report(stack.Preparing, nil)
+		if err := u.prepare(ctx); err != nil {
+			return err
+		}
+	}
+	if err := s.await(ctx, u, built, done); err != nil {
+		return err
+	}
+	report(stack.Starting, nil)
+	if err := s.start(ctx, u); err != nil {
+		return err
+	}
+	if u.settle != nil {
+		if err := u.settle(ctx); err != nil {
+			return err
+		}
+	}
+	report(stack.Ready, nil)
+	close(done[u.name])
+	return nil
+}
+
+// await waits for the programs, if the service is one of ours, and for the
+// services that it needs.
+func (s *Stack) await(ctx context.Context, u unit, built <-chan struct{}, done map[topology.Name]chan struct{}) error {
+	wait := []<-chan struct{}{}
+	if u.name == topology.Toxiproxy || u.orderly {
+		wait = append(wait, built)
+	}
+	for _, n := range u.needs {
+		if c := done[n]; c != nil {
+			wait = append(wait, c)
+		}
+	}
+	for _, c := range wait {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// start starts one life of a service and waits until it answers, or dies.
+func (s *Stack) start(ctx context.Context, u unit) error {
+	p, err := s.launch.launch(u.command(), s.logPath(u.name), func(p *process) { s.exited(u.name, p) })
+	if err != nil {
+		return err
+	}
+	if err := s.adopt(u.name, p); err != nil {
+		p.kill()
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReadyTimeout)
+	defer cancel()
+	ctx, died := context.WithCancelCause(ctx)
+	defer died(nil)
+	go func() {
+		select {
+		case <-p.done:
+			died(fmt.Errorf("it ended: %w", p.err))
+		case <-ctx.Done():
+		}
+	}()
+	if err := stack.Until(ctx, poll, u.ready); err != nil {
+		return fmt.Errorf("not ready: %w%s", err, quote([]byte(lastLines(s.logPath(u.name)))))
+	}
+	return nil
+}
+
+// adopt notes a child in stack.json, unless the stack is going down.
+func (s *Stack) adopt(n topology.Name, p *process) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errDown
+	}
+	s.processes[n] = p
+	s.state.Children[n] = Process{PID: p.pid(), Start: p.mark}
+	return s.state.save()
+}
+
+// exited passes on an end that nobody asked for.
+func (s *Stack) exited(n topology.Name, p *process) {
+	if p.expected.Load() {
+		return
+	}
+	select {
+	case s.exits <- stack.Exit{Service: n, At: time.Now(), Err: p.err, Log: lastLines(s.logPath(n))}:
+	default: // nobody reads
+	}
+}
+
+func (s *Stack) report(p stack.Progress) {
+	if s.cfg.Progress == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Progress(p)
+}
+
+func (s *Stack) markReady() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Ready = true
+	return s.state.save()
+}

@@ -1,0 +1,137 @@
+package stack
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+
+	"eventflow/toxiproxy/topology"
+)
+
+// Database is the database that every stack creates and init.sql fills.
+const Database = "eventflow"
+
+// Secrets are the passwords and keys of one stack. None is shared between two
+// stacks, and none is worth anything once its stack is down.
+type Secrets struct {
+	Postgres string `json:"postgres"` // the superuser, for the laboratory alone
+	App      string `json:"app"`      // role eventflow_app
+	Auth     string `json:"auth"`     // role eventflow_auth
+	Consumer string `json:"consumer"` // role eventflow_consumer
+	Redis    string `json:"redis"`
+	Rabbit   string `json:"rabbit"`   // user "eventflow"
+	AuthSeed []byte `json:"auth_key"` // Ed25519 seed: signs tokens
+}
+
+// RabbitUser is the broker's only user.
+const RabbitUser = "eventflow"
+
+// NewSecrets draws new secrets from the operating system's randomness.
+func NewSecrets() Secrets {
+	return Secrets{
+		Postgres: password(), App: password(), Auth: password(), Consumer: password(),
+		Redis: password(), Rabbit: password(), AuthSeed: random(ed25519.SeedSize),
+	}
+}
+
+// password is 128 bits in letters and digits: it needs no quoting in a URL, a
+// configuration file or SQL.
+func password() string { return hex.EncodeToString(random(16)) }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
+	return b
+}
+
+// PublicKey is the half of the key that verifies tokens, in base64.
+func (s Secrets) PublicKey() string {
+	public := ed25519.NewKeyFromSeed(s.AuthSeed).Public().(ed25519.PublicKey)
+	return base64.StdEncoding.EncodeToString(public)
+}
+
+// SQL is the environment from which init.sql takes the passwords of its roles.
+func (s Secrets) SQL() map[string]string {
+	return map[string]string{
+		"EVENTFLOW_APP_PASSWORD":      s.App,
+		"EVENTFLOW_AUTH_PASSWORD":     s.Auth,
+		"EVENTFLOW_CONSUMER_PASSWORD": s.Consumer,
+	}
+}
+
+// Program is one of EventFlow's own programs and the part it plays on the map.
+type Program struct {
+	Service topology.Name
+	Binary  string // folder under system/cmd, and the name of what is built from it
+	role    string // database role
+}
+
+// Programs are EventFlow's own programs: one per node or worker of the map.
+func Programs() []Program {
+	return []Program{
+		{Service: topology.App1, Binary: "app", role: "eventflow_app"},
+		{Service: topology.App2, Binary: "app", role: "eventflow_app"},
+		{Service: topology.App3, Binary: "app", role: "eventflow_app"},
+		{Service: topology.Auth, Binary: "auth", role: "eventflow_auth"},
+		{Service: topology.Consumer, Binary: "consumer", role: "eventflow_consumer"},
+	}
+}
+
+// Environment is what a program is told: its own name, where it listens, its
+// secrets, and the address of its proxy for every link that leaves it. It learns
+// no other address, so it cannot go round a proxy.
+func (p Program) Environment(m topology.Map, listen string, addr func(topology.Link) string, s Secrets) map[string]string {
+	env := map[string]string{"NODE": string(p.Service), "LISTEN_ADDR": listen}
+	for _, l := range m.LinksFrom(p.Service) {
+		env[l.Env()] = addr(l)
+		for k, v := range p.credentials(l.To, s) {
+			env[k] = v
+		}
+	}
+	switch p.Binary {
+	case "app":
+		env["AUTH_PUBLIC_KEY"] = s.PublicKey()
+	case "auth":
+		env["AUTH_PRIVATE_KEY"] = base64.StdEncoding.EncodeToString(s.AuthSeed)
+	}
+	return env
+}
+
+func (p Program) credentials(store topology.Name, s Secrets) map[string]string {
+	switch store {
+	case topology.PostgresDB:
+		return map[string]string{"POSTGRES_USER": p.role, "POSTGRES_PASSWORD": s.rolePassword(p.role), "POSTGRES_DB": Database}
+	case topology.RedisDB:
+		return map[string]string{"REDIS_PASSWORD": s.Redis}
+	case topology.RabbitMQ:
+		return map[string]string{"RABBITMQ_USER": RabbitUser, "RABBITMQ_PASSWORD": s.Rabbit}
+	}
+	return nil
+}
+
+func (s Secrets) rolePassword(role string) string {
+	return map[string]string{"eventflow_app": s.App, "eventflow_auth": s.Auth, "eventflow_consumer": s.Consumer}[role]
+}
+
+// At finds where the stack that listens by this block of ports on host answers.
+func At(name, host string, m topology.Map, b topology.Block, s Secrets) Endpoints {
+	port := func(n topology.Name) int { svc, _ := m.Service(n); return b.Of(svc) }
+	url := func(n topology.Name) string { return fmt.Sprintf("http://%s:%d", host, port(n)) }
+	rabbit, _ := m.Service(topology.RabbitMQ)
+	e := Endpoints{
+		Name: name, Shop: url(topology.Nginx), Toxiproxy: url(topology.Toxiproxy), Prometheus: url(topology.Prometheus),
+		Observer:  fmt.Sprintf("postgres://postgres:%s@%s:%d/%s?sslmode=disable", s.Postgres, host, port(topology.PostgresDB), Database),
+		RabbitAPI: fmt.Sprintf("http://%s:%s@%s:%d", RabbitUser, s.Rabbit, host, b.Extra(rabbit, "management")),
+		RedisAddr: fmt.Sprintf("%s:%d", host, port(topology.RedisDB)), RedisPassword: s.Redis,
+		Health: map[topology.Name]string{}, Links: map[string]string{},
+	}
+	for _, p := range Programs() {
+		e.Health[p.Service] = url(p.Service)
+	}
+	for _, l := range m.Links {
+		e.Links[l.Name()] = fmt.Sprintf("%s:%d", host, b.Link(l))
+	}
+	return e
+}
