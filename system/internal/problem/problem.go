@@ -7,6 +7,7 @@
 package problem
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -65,7 +66,7 @@ func From(err error) *Problem {
 	}
 	for _, r := range rules() {
 		if errors.Is(err, r.err) {
-			return New(r.status, r.code, r.detail)
+			return New(r.status, r.code, cmp.Or(r.detail, err.Error()))
 		}
 	}
 	return &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "something broke that nobody foresaw; see the node's log", Outcome: Unknown}
@@ -107,7 +108,7 @@ type rule struct {
 
 func rules() []rule {
 	return []rule{
-		{ticket.ErrInvalid, http.StatusUnprocessableEntity, "invalid_request", "the request breaks a rule"},
+		{ticket.ErrInvalid, http.StatusUnprocessableEntity, "invalid_request", ""}, // the error itself says what is wrong,
 		{ticket.ErrNoEvent, http.StatusNotFound, "no_event", "no such event"},
 		{ticket.ErrNoSeat, http.StatusNotFound, "no_seat", "the hall has no such seat"},
 		{ticket.ErrSeatTaken, http.StatusConflict, "seat_taken", "somebody else has a seat you want"},
