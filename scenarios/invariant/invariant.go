@@ -47,6 +47,7 @@ const (
 	AcceptConflict = "AcceptConflict" // an accepted purchase is not rejected later
 	RejectWitness  = "RejectWitness"  // a rejected one lost its seat to a confirmed one
 	StatusTruth    = "StatusTruth"    // a final status that a buyer was told is the ledger's
+	Contract       = "Contract"       // a "yes" says what the contract says
 	QueueAccounted = "QueueAccounted" // nothing is left in queues, no seat is stuck
 	LockMutex      = "LockMutex"      // no seat is held by two at once
 	Availability   = "Availability"   // the share of ops that are answered as promised
@@ -124,6 +125,7 @@ func checks() []check {
 		{AcceptConflict, always, acceptConflict},
 		{RejectWitness, finished, rejectWitness},
 		{StatusTruth, finished, statusTruth},
+		{Contract, always, keepsContract},
 		{QueueAccounted, finished, queueAccounted},
 		{LockMutex, always, lockMutex},
 		{Availability, finished, availability},

@@ -124,6 +124,22 @@ func statusTruth(v *view) []Finding {
 	return c.finding(StatusTruth, "final statuses that the ledger denies", "final statuses told", n)
 }
 
+// keepsContract: a "yes" says what the contract says: the transaction that goes
+// with the lock, the seats that were asked for. Buyers note a contradiction as the
+// error of an op that was otherwise granted.
+func keepsContract(v *view) []Finding {
+	var c cases
+	n := 0
+	for i := range v.h.Ops {
+		if o := &v.h.Ops[i]; o.Outcome == history.OK {
+			if n++; o.Error != "" {
+				c.add("%s: %s", told(o), o.Error)
+			}
+		}
+	}
+	return c.finding(Contract, "answers that contradict the contract", "granted ops", n)
+}
+
 // queueAccounted: after the drain nothing is under way. A message that is left is
 // a purchase that is neither lost nor done, and a stuck seat is one that nobody
 // can buy any more.

@@ -8,8 +8,13 @@ import (
 	"eventflow/scenarios/history"
 )
 
-// QueueSeries is the sample series that holds the length of the purchase queue.
-const QueueSeries = "queue_ready"
+// The sample series that hold the length of the purchase queue. The total counts
+// what the consumer was given and has not settled; where nobody took it, the
+// messages still waiting have to do.
+const (
+	QueueTotal = "queue_total"
+	QueueReady = "queue_ready"
+)
 
 // Numbers is a drill in figures, for tables and charts. Verdicts do not depend on
 // it. A purchase is counted once, however often its buyer tried.
@@ -154,11 +159,12 @@ func (n *Numbers) transaction(v *view, id string) {
 }
 
 func (v *view) peak() *int64 {
-	peak, err := v.series(Witness{Measure: SampleMax, Series: QueueSeries}, 0, forever)
-	if err != nil {
-		return nil
+	for _, series := range []string{QueueTotal, QueueReady} {
+		if peak, err := v.series(Witness{Measure: SampleMax, Series: series}, 0, forever); err == nil {
+			return &peak
+		}
 	}
-	return &peak
+	return nil
 }
 
 func (v *view) recoveryTime() *float64 {
