@@ -1,0 +1,105 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+
+	"eventflow/scenarios/history"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Ledger reads what the stores hold for one event: the three tables in one
+// snapshot, then the queues and Redis. Drain first, or it is half a picture. At
+// is left to the caller, whose clock it is.
+func (a *Auditor) Ledger(ctx context.Context, event int) (history.Ledger, error) {
+	l, err := a.tables(ctx, event)
+	if err != nil {
+		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+	}
+	d, err := a.queues(ctx)
+	if err != nil {
+		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+	}
+	l.Ready, l.Unacked, l.DeadLetter = d.Ready, d.Unacked, d.DeadLetter
+	if l.Stuck, err = a.stuck(ctx, event, l.Purchases); err != nil {
+		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+	}
+	return l, nil
+}
+
+// tables reads one snapshot: counts from two moments would not add up.
+func (a *Auditor) tables(ctx context.Context, event int) (history.Ledger, error) {
+	tx, err := a.postgres.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return history.Ledger{}, fmt.Errorf("begin snapshot: %w", err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // nothing was written
+	var l history.Ledger
+	if l.Purchases, err = purchases(ctx, tx, event); err != nil {
+		return l, fmt.Errorf("read purchases: %w", err)
+	}
+	if l.Sold, err = sold(ctx, tx, event); err != nil {
+		return l, fmt.Errorf("read sold seats: %w", err)
+	}
+	if l.Effects, err = effects(ctx, tx, event); err != nil {
+		return l, fmt.Errorf("read effects: %w", err)
+	}
+	return l, nil
+}
+
+func purchases(ctx context.Context, tx pgx.Tx, event int) ([]history.PurchaseRow, error) {
+	rows, err := tx.Query(ctx, `select transaction_id::text, event_id, seats, amount_cents, user_id, status, coalesce(reason, ''), recorded_at
+		from purchases where event_id = $1 order by recorded_at, transaction_id`, event)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p history.PurchaseRow, err error) {
+		err = row.Scan(&p.Transaction, &p.Event, &p.Seats, &p.AmountCents, &p.User, &p.Status, &p.Reason, &p.RecordedAt)
+		return p, err
+	})
+}
+
+func sold(ctx context.Context, tx pgx.Tx, event int) ([]history.SoldSeat, error) {
+	rows, err := tx.Query(ctx, `select event_id, seat, transaction_id::text from sold_seats where event_id = $1 order by seat, transaction_id`, event)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (s history.SoldSeat, err error) {
+		err = row.Scan(&s.Event, &s.Seat, &s.Transaction)
+		return s, err
+	})
+}
+
+// effects counts the tickets of the event's purchases, and those that were sent
+// since the event exists for no purchase at all: they belong to nobody, so to
+// whoever audits.
+func effects(ctx context.Context, tx pgx.Tx, event int) (map[string]int, error) {
+	rows, err := tx.Query(ctx, `select e.transaction_id::text, count(*) from effects e left join purchases p using (transaction_id)
+		where p.event_id = $1
+		   or p.transaction_id is null and e.at >= (select created_at from events where id = $1)
+		group by 1`, event)
+	if err != nil {
+		return nil, err
+	}
+	sent := map[string]int{}
+	var transaction string
+	var n int
+	_, err = pgx.ForEachRow(rows, []any{&transaction, &n}, func() error {
+		sent[transaction] = n
+		return nil
+	})
+	return sent, err
+}
+
+// rows is how many purchases the ledger has, of all events.
+func (a *Auditor) rows(ctx context.Context) (n int, err error) {
+	err = a.postgres.QueryRow(ctx, `select count(*) from purchases`).Scan(&n)
+	return n, err
+}
+
+// rowsOf is how many purchases of one event the ledger has.
+func (a *Auditor) rowsOf(ctx context.Context, event int) (n int, err error) {
+	err = a.postgres.QueryRow(ctx, `select count(*) from purchases where event_id = $1`, event).Scan(&n)
+	return n, err
+}
