@@ -58,7 +58,7 @@ func (i *Injector) feel(ctx context.Context, f Fault, links []topology.Link, a *
 		}
 		return nil
 	})
-	a.Symptom = summary(links, func(n int) string { return symptoms[n].String() })
+	a.Symptom = felt(links, symptoms)
 	a.Reason = summary(links, func(n int) string { return reasons[n] })
 	a.Bit = a.Reason == ""
 }
@@ -97,7 +97,7 @@ func unless(right bool, s Symptom, want string) string {
 	case right:
 		return ""
 	case s.Kind == EOF:
-		return fmt.Sprintf("wanted %s, felt %s: the link is there and its upstream does not take connections", want, s)
+		return fmt.Sprintf("wanted %s, felt eof: the link is there and its upstream does not take connections", want)
 	}
 	return fmt.Sprintf("wanted %s, felt %s", want, s)
 }
@@ -108,6 +108,29 @@ func linkNames(links []topology.Link) []string {
 		out[n] = l.Name()
 	}
 	return out
+}
+
+// felt groups the links by what they felt, with the range of times: jitter gives
+// each link its own.
+func felt(links []topology.Link, symptoms []Symptom) string {
+	return summary(links, func(n int) string {
+		least, most := symptoms[n], symptoms[n]
+		for _, s := range symptoms {
+			if s.Kind != least.Kind {
+				continue
+			}
+			if s.RTT < least.RTT {
+				least = s
+			}
+			if s.RTT > most.RTT {
+				most = s
+			}
+		}
+		if least.RTT == most.RTT || least.Kind == Refused || least.Kind == Garbled {
+			return least.String()
+		}
+		return fmt.Sprintf("%s to %s", least, most.rtt())
+	})
 }
 
 // summary is what each link said, links that said the same together and those

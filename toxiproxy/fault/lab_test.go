@@ -344,3 +344,9 @@ func eventually(t testing.TB, what string, condition func() error) {
 		}
 	}
 }
+
+func (l *lab) cutAndHeal() {
+	l.t.Helper()
+	l.apply(fault.Cut("all"))
+	l.heal()
+}

@@ -36,21 +36,29 @@ type Symptom struct {
 
 // String is the symptom as people say it: "answered in 3.01s".
 func (s Symptom) String() string {
-	rtt := time.Duration(s.RTT).Round(10 * time.Microsecond)
 	switch s.Kind {
 	case Answered:
-		return fmt.Sprintf("answered in %s", rtt)
+		return fmt.Sprintf("answered in %s", s.rtt())
 	case Silent:
-		return fmt.Sprintf("silent for %s", rtt)
+		return fmt.Sprintf("silent for %s", s.rtt())
 	case Obeyed:
-		return fmt.Sprintf("obeyed, reply lost (%s)", rtt)
+		return fmt.Sprintf("obeyed and the reply lost, in %s", s.rtt())
 	case EOF:
-		return fmt.Sprintf("eof after %s", rtt)
+		return fmt.Sprintf("eof after %s", s.rtt())
 	}
 	if s.Detail != "" {
 		return fmt.Sprintf("%s: %s", s.Kind, s.Detail)
 	}
 	return string(s.Kind)
+}
+
+// rtt is as precise as a reader needs.
+func (s Symptom) rtt() time.Duration {
+	d := time.Duration(s.RTT)
+	if d >= time.Second {
+		return d.Round(10 * time.Millisecond)
+	}
+	return d.Round(100 * time.Microsecond)
 }
 
 // Probe makes one protocol round trip through the link on a connection of its
@@ -120,7 +128,11 @@ func hear(conn net.Conn, understands func([]byte) bool, start time.Time) Symptom
 }
 
 func failed(err error, start time.Time) Symptom {
-	return Symptom{Kind: kindOf(err), RTT: Duration(time.Since(start)), Detail: err.Error()}
+	s := Symptom{Kind: kindOf(err), RTT: Duration(time.Since(start))}
+	if !errors.Is(err, syscall.ECONNREFUSED) { // all has been said
+		s.Detail = err.Error()
+	}
+	return s
 }
 
 func kindOf(err error) SymptomKind {

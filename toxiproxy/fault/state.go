@@ -166,12 +166,17 @@ func (p remoteProxy) describe() string {
 	}
 	parts := []string{"enabled:true"}
 	for _, t := range p.Toxics {
-		switch t.Type {
-		case "latency":
-			parts = append(parts, fmt.Sprintf("%s:%s±%s", t.Name, t.ms("latency"), t.ms("jitter")))
-		default:
-			parts = append(parts, t.Name+":"+t.Type)
-		}
+		parts = append(parts, t.describe())
 	}
 	return strings.Join(parts, " ")
+}
+
+func (t toxic) describe() string {
+	switch {
+	case t.Type != "latency":
+		return t.Name + ":" + t.Type
+	case t.ms("jitter") != 0:
+		return fmt.Sprintf("%s:%s±%s", t.Name, t.ms("latency"), t.ms("jitter"))
+	}
+	return fmt.Sprintf("%s:%s", t.Name, t.ms("latency"))
 }
