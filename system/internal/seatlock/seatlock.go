@@ -62,9 +62,10 @@ func New(rdb *redis.Client, o Options) *Locks {
 	if l.ttl <= 0 {
 		l.ttl = DefaultTTL
 	}
-	if l.maxHold < l.ttl {
-		l.maxHold = max(DefaultMaxHold, l.ttl)
+	if l.maxHold <= 0 {
+		l.maxHold = DefaultMaxHold
 	}
+	l.maxHold = max(l.maxHold, l.ttl)
 	if l.now == nil {
 		l.now = time.Now
 	}
