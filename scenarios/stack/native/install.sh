@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs the servers that the native stack runs: PostgreSQL, Redis, RabbitMQ,
+# nginx, Prometheus. Starts none of them: the stack runs its own, on ports of its
+# own. (Where systemd rules, the packages start at the next boot, as after any
+# installation; the stack does not mind.)
+#
+# Does nothing if they are all there. Without root or without apt it says what to
+# type and exits with status 3.
+set -euo pipefail
+
+have() { # have NAME GLOB...: is the program on the PATH or where a package puts it?
+  local name=$1 glob
+  shift
+  command -v "$name" >/dev/null 2>&1 && return
+  for glob in "$@"; do
+    compgen -G "$glob" >/dev/null && return
+  done
+  return 1
+}
+
+brew=/opt/homebrew/opt
+[ -d "$brew" ] || brew=/usr/local/opt
+
+missing=()
+have postgres '/usr/lib/postgresql/*/bin/postgres' '/usr/pgsql-*/bin/postgres' "$brew/postgresql*/bin/postgres" || missing+=(postgresql)
+have redis-server "$brew/redis/bin/redis-server" || missing+=(redis-server)
+have rabbitmq-server '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' '/opt/rabbitmq/plugins' "$brew/rabbitmq/plugins" || missing+=(rabbitmq-server)
+have nginx /usr/sbin/nginx "$brew/nginx/bin/nginx" || missing+=(nginx)
+have prometheus "$brew/prometheus/bin/prometheus" || missing+=(prometheus)
+
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  cat >&2 <<HELP
+missing: ${missing[*]}
+Install with:
+  Debian, Ubuntu  sudo bash $0
+  Fedora          sudo dnf install -y postgresql-server postgresql redis rabbitmq-server nginx prometheus
+  macOS           brew install postgresql@15 redis rabbitmq nginx prometheus
+HELP
+  exit 3
+fi
+
+# policy-rc.d with status 101 keeps every package from starting its service. An
+# image may have one of its own: that one stays as it is.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+
+log=$(mktemp)
+step() { # step TEXT COMMAND...: one line of progress; the command's own words only if it fails
+  local text=$1 begun=$SECONDS
+  shift
+  printf '%s ... ' "$text" >&2
+  if "$@" >"$log" 2>&1; then
+    printf '%ds\n' $((SECONDS - begun)) >&2
+    return
+  fi
+  printf 'failed\n' >&2
+  tail -n 30 "$log" >&2
+  exit 3
+}
+
+# NEEDRESTART_SUSPEND: some images restart services after every installation.
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+step 'reading the package lists' "${apt[@]}" update
+step "installing ${missing[*]}" "${apt[@]}" install --no-install-recommends "${missing[@]}"
+rm -f "$log"
