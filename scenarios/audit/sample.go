@@ -10,9 +10,11 @@ import (
 // did not answer in time is not in the map:
 //
 //	queue_ready, queue_unacked, queue_dead   messages, at most Config.QueueLag old
+//	queue_total                              ready and unacked: not yet in the ledger
 //	ledger_rows                              purchases in the ledger, all events
 //	purchasing                               purchases that Redis counts as under way
 //	consumer_received, consumer_redelivered  deliveries; rise over restarts too
+//	consumer_duplicates                      deliveries whose purchase the ledger had already
 //	consumer_inflight                        deliveries held now
 //	cache_hits, cache_stale, cache_misses    reads, over all nodes
 //	lock_conflicts                           locks refused with 409, over all nodes
@@ -36,7 +38,7 @@ func (a *Auditor) Sample(ctx context.Context) map[string]float64 {
 		if err != nil {
 			return nil
 		}
-		return map[string]float64{"queue_ready": float64(d.Ready), "queue_unacked": float64(d.Unacked), "queue_dead": float64(d.DeadLetter)}
+		return map[string]float64{"queue_ready": float64(d.Ready), "queue_unacked": float64(d.Unacked), "queue_dead": float64(d.DeadLetter), "queue_total": float64(d.Ready + d.Unacked)}
 	})
 	look(func() map[string]float64 {
 		n, err := a.rows(ctx)

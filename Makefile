@@ -1,0 +1,55 @@
+# Every target says what it is for; `make` alone lists them.
+# STACK=native runs EventFlow as child processes of this machine's own packages.
+STACK     ?= native
+SCENARIOS ?= all
+ARTIFACTS ?= artifacts
+GOTESTSUM := gotest.tools/gotestsum@v1.13.0
+LAB       := bin/lab
+
+.DEFAULT_GOAL := help
+.PHONY: help chaos test up down status scenarios build deps go verify fix bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+chaos: deps build ## play every scenario and print the verdicts (SCENARIOS="postgres-cut redis-cut" for some)
+	@$(LAB) run $(SCENARIOS) --stack $(STACK) --artifacts $(ARTIFACTS)
+
+test: deps verify ## unit, integration and contract tests, race detector on
+	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
+
+scenarios: deps ## the same scenarios as `make chaos`, as Go tests
+	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios
+
+up: deps build ## start EventFlow for people and print every address; Ctrl-C stops it
+	@$(LAB) up
+
+down: build ## stop what `lab up --detach` started
+	@$(LAB) down
+
+status: build ## which stacks are up, and which links are broken
+	@$(LAB) status
+
+build: go ## compile the lab into bin/
+	@go build -o bin/ ./scenarios/cmd/lab
+
+deps: go ## install the servers that are missing (apt as root; otherwise prints the command)
+	@bash scenarios/stack/native/install.sh
+
+go:
+	@command -v go >/dev/null || { echo "make: Go is missing. Install Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 3; }
+
+verify: go ## formatting, vet and go.mod, looking only
+	@unformatted=$$(gofmt -l scenarios system toxiproxy web); [ -z "$$unformatted" ] || { echo "not formatted (make fix):"; echo "$$unformatted"; exit 1; }
+	@go vet ./...
+
+fix: go ## format, tidy and rewrite the golden files
+	gofmt -w scenarios system toxiproxy web
+	go mod tidy
+	go test ./toxiproxy/topology ./scenarios/stack/... -run Golden -update
+
+bench: deps ## benchmarks that stand beside the code
+	go test -run '^$$' -bench . -benchtime 1s ./...
+
+clean: ## remove what was built and recorded here
+	rm -rf bin $(ARTIFACTS)

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"eventflow/scenarios/invariant"
+	"eventflow/scenarios/lab"
+	"eventflow/scenarios/report"
+)
+
+func judgeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "judge JOURNAL",
+		Short:   "judge a saved journal again, without a stack",
+		Example: "  lab judge artifacts/20261123T120000-postgres-cut-1/journal.jsonl",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usage("lab judge takes one journal file, got %d arguments; journals are artifacts/*/%s", len(args), report.JournalFile)
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			h, err := lab.ReadJournal(args[0])
+			if err != nil {
+				return usage("%w", err)
+			}
+			judged := invariant.Judge(h)
+			fmt.Fprint(c.OutOrStdout(), report.Why(h, judged))
+			return verdictError(judged.Verdict)
+		},
+	}
+}

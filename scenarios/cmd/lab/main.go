@@ -1,0 +1,81 @@
+// Command lab is the laboratory's command line: it starts EventFlow, breaks its
+// links, plays scenarios and judges what was recorded.
+//
+// It reads flags and prints. What a drill is and what counts as correct it must
+// not know: that is package lab's and package invariant's business.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main with its surroundings as parameters, and returns the exit code.
+func run(args []string, out, errOut io.Writer) int {
+	ctx, stop := interruptible()
+	defer stop()
+	root := rootCommand(out, errOut)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitPass
+	}
+	code := exitCode(ctx, err)
+	if !errors.Is(err, errSaid) {
+		fmt.Fprintf(errOut, "lab: %v\n", err)
+	}
+	return code
+}
+
+// interruptible is a context that the first Ctrl-C or SIGTERM ends, so that the
+// command heals and stops what it started. The second one quits at once.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			fmt.Fprintln(os.Stderr, "\nlab: interrupted: healing the links and stopping (interrupt again to quit at once)")
+			cancel(errInterrupted)
+		case <-done:
+			return
+		}
+		select {
+		case <-signals:
+			os.Exit(exitInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); close(done); cancel(nil) }
+}
+
+func rootCommand(out, errOut io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "lab",
+		Short:         "EventFlow's chaos lab: start it, break it, prove what survives",
+		Long:          "lab starts EventFlow with every link behind Toxiproxy, plays scenarios against it and judges the record.\n\nExit codes: " + exitHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetOut(out)
+	root.SetErr(errOut)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage("%w; see `lab %s --help`", err, c.Name())
+	})
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), listCommand(), runCommand(), judgeCommand(), doctorCommand())
+	root.AddCommand(faultCommands()...)
+	return root
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"eventflow/scenarios/invariant"
+	"eventflow/scenarios/lab"
+	"eventflow/scenarios/report"
+	"eventflow/toxiproxy/topology"
+)
+
+type runFlags struct {
+	stack     string
+	base      int
+	artifacts string
+	seed      uint64
+	noFaults  bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run SCENARIO... | all",
+		Short: "play scenarios and judge them; the exit code is the verdict",
+		Example: "  lab run all\n  lab run postgres-cut redis-cut --seed 7\n" +
+			"  lab run postgres-cut --stack running   # against the stack that `lab up` started",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("lab run needs a scenario or `all`; the scenarios are %s", strings.Join(scenarioNames(), ", "))
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, names []string) error { return playAll(c, names, f) },
+	}
+	c.Flags().StringVar(&f.stack, "stack", "native", "native: a stack of its own; running: the one that `lab up` started")
+	c.Flags().IntVar(&f.base, "base", 0, "first port of the stack's block of ports (0: a free block; with --stack running: the only stack)")
+	c.Flags().StringVar(&f.artifacts, "artifacts", "artifacts", "folder for journals, reports and logs")
+	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of every random choice (0: each scenario's own)")
+	c.Flags().BoolVar(&f.noFaults, "no-faults", false, "control run: the same sale on whole links; scenarios must then turn invalid")
+	return c
+}
+
+// playAll plays the scenarios one after the other on one stack. A broken claim
+// does not stop the others; a drill that could not be carried out does, since the
+// next would meet the same stack.
+func playAll(c *cobra.Command, names []string, f runFlags) (err error) {
+	ctx, out := c.Context(), newPrinter(c)
+	chosen, err := choose(names)
+	if err != nil {
+		return err
+	}
+	bench, err := openBench(ctx, f.stack, f.base, out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bench.close(ctx)) }()
+
+	l := bench.lab(f.artifacts, out)
+	var results []lab.Result
+	for _, s := range chosen {
+		res, err := playOne(ctx, l, prepare(s, f), out)
+		if res.Report.Verdict != "" {
+			results = append(results, res)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("scenario %s could not be carried out: %w", s.Name, err), conclude(results, f, out))
+		}
+	}
+	if err := conclude(results, f, out); err != nil {
+		return err
+	}
+	return verdictError(merged(results))
+}
+
+func prepare(s lab.Scenario, f runFlags) lab.Scenario {
+	if f.seed != 0 {
+		s.Sale.Seed = f.seed
+	}
+	if f.noFaults {
+		return s.WithoutFaults()
+	}
+	return s
+}
+
+func playOne(ctx context.Context, l *lab.Lab, s lab.Scenario, out *printer) (lab.Result, error) {
+	out.scenario(s)
+	began := time.Now()
+	res, err := l.Run(ctx, s)
+	out.verdict(res, time.Since(began), err)
+	if err != nil && ctx.Err() == nil {
+		err = environment(err)
+	}
+	return res, err
+}
+
+// conclude writes what covers all drills of this run and prints the table.
+func conclude(results []lab.Result, f runFlags, out *printer) error {
+	if len(results) == 0 {
+		return nil
+	}
+	var drills []report.Drill
+	for _, r := range results {
+		drills = append(drills, report.Drill{History: r.History, Report: r.Report, Dir: r.Dir})
+	}
+	out.table(drills)
+	if err := report.WriteRun(f.artifacts, drills); err != nil {
+		return fmt.Errorf("write reports of the run: %w", err)
+	}
+	out.line("artifacts: %s", filepath.Join(f.artifacts, report.SummaryFile))
+	return nil
+}
+
+func merged(results []lab.Result) invariant.Verdict {
+	v := invariant.Pass
+	for _, r := range results {
+		v = v.Merge(r.Report.Verdict)
+	}
+	return v
+}
+
+// lab is the engine on this bench's stack.
+func (b *bench) lab(artifacts string, out *printer) *lab.Lab {
+	return &lab.Lab{
+		Map: topology.EventFlow(), Endpoints: b.endpoints, Artifacts: artifacts,
+		Watch: out.event, Logs: b.logs, Exits: b.exits,
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/native"
+	"eventflow/toxiproxy/topology"
+)
+
+type upFlags struct {
+	base   int
+	free   bool
+	detach bool
+}
+
+func upCommand() *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "start EventFlow for people and print every address; Ctrl-C stops it",
+		Long: "up starts EventFlow with every link behind Toxiproxy, on the ports that people know (shop 8888, Toxiproxy 8474, Prometheus 9090), " +
+			"and stops it on Ctrl-C. With --detach it goes on in the background until `lab down`.",
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if f.detach {
+				return detach(c, f)
+			}
+			return up(c, f)
+		},
+	}
+	c.Flags().IntVar(&f.base, "base", topology.DemoBase, "first port of the stack's block of ports")
+	c.Flags().BoolVar(&f.free, "any-port", false, "take a free block of ports and leave the well-known ports alone")
+	c.Flags().BoolVarP(&f.detach, "detach", "d", false, "return when the stack is ready and leave it running")
+	return c
+}
+
+func (f upFlags) config() native.Config {
+	if f.free {
+		return native.Config{Env: map[string]string{}}
+	}
+	return native.Config{Base: f.base, Public: true, Env: map[string]string{}}
+}
+
+func up(c *cobra.Command, f upFlags) (err error) {
+	ctx, out := c.Context(), newPrinter(c)
+	bench, err := raise(ctx, f.config(), out)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, bench.close(ctx)) }()
+	addresses(out, bench.endpoints)
+	out.line("\nCtrl-C stops it. In another terminal:\n  bin/lab cut postgres      bin/lab heal      bin/lab run postgres-cut --stack running")
+	for {
+		select {
+		case <-ctx.Done():
+			out.line("stopping")
+			if errors.Is(context.Cause(ctx), errInterrupted) {
+				return &codedError{exitInterrupted, errSaid}
+			}
+			return nil
+		case exit := <-bench.exits:
+			out.line("%s ended by itself: %v\n%s", exit.Service, exit.Err, exit.Log)
+		}
+	}
+}
+
+func addresses(out *printer, e stack.Endpoints) {
+	out.line("")
+	for _, row := range [][2]string{
+		{"shop", e.Shop},
+		{"events (API)", e.Shop + "/api/events"},
+		{"Toxiproxy API", e.Toxiproxy + "/proxies"},
+		{"Prometheus", e.Prometheus},
+		{"RabbitMQ", e.RabbitAPI},
+		{"PostgreSQL", e.Observer},
+	} {
+		out.line("  %-14s %s", row[0], row[1])
+	}
+}
+
+// detach starts this program again in a session of its own and waits until that
+// one's stack is ready.
+func detach(c *cobra.Command, f upFlags) error {
+	if f.free {
+		return usage("--detach needs a known block of ports: use --base rather than --any-port")
+	}
+	log, err := os.CreateTemp("", "eventflow-up-*.log")
+	if err != nil {
+		return environment(fmt.Errorf("create log: %w", err))
+	}
+	defer log.Close()
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	child := exec.Command(self, "up", "--base", strconv.Itoa(f.base))
+	child.Stdout, child.Stderr = log, log
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := child.Start(); err != nil {
+		return fmt.Errorf("start in the background: %w", err)
+	}
+	return awaitDetached(c, f.base, child, log.Name())
+}
+
+func awaitDetached(c *cobra.Command, base int, child *exec.Cmd, log string) error {
+	out := newPrinter(c)
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+	began := time.Now()
+	for {
+		select {
+		case <-ended:
+			said, err := os.ReadFile(log)
+			return environment(errors.Join(fmt.Errorf("the stack did not come up:\n%s", said), err))
+		case <-c.Context().Done():
+			return errors.Join(c.Context().Err(), child.Process.Signal(syscall.SIGTERM))
+		case <-time.After(100 * time.Millisecond):
+		}
+		out.move(fmt.Sprintf("stack: starting, %.0f s", time.Since(began).Seconds()))
+		s, err := native.Load(base)
+		if err == nil && s.Ready && s.Lab.PID == child.Process.Pid {
+			out.line("stack: ready in %.1f s, in the background (log %s)", time.Since(began).Seconds(), log)
+			addresses(out, s.Endpoints)
+			out.line("\n`lab down` stops it.")
+			return nil
+		}
+	}
+}
+
+func downCommand() *cobra.Command {
+	var base int
+	c := &cobra.Command{
+		Use:   "down",
+		Short: "stop a stack that another lab started",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := native.Sweep(c.Context()); err != nil {
+				return environment(err)
+			}
+			s, err := running(base)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), downDeadline)
+			defer cancel()
+			if err := native.Stop(ctx, s.Base); err != nil {
+				return environment(err)
+			}
+			newPrinter(c).line("stack on ports from %d is down", s.Base)
+			return nil
+		},
+	}
+	c.Flags().IntVar(&base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
+	return c
+}
+
+func writeJSON(c *cobra.Command, v any) error {
+	enc := json.NewEncoder(c.OutOrStdout())
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,169 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"eventflow/scenarios/history"
+	"eventflow/scenarios/invariant"
+	"eventflow/scenarios/report"
+	"eventflow/toxiproxy/topology"
+)
+
+// sample observes the servers, round the proxies, until the doors close. What it
+// sees are witnesses; a look that fails is left out, never counted as zero.
+func (d *drill) sample(ctx context.Context) {
+	defer close(d.samples)
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			d.rec.Sample(history.Sample{At: d.rec.Now(), Values: d.auditor.Sample(ctx)})
+		}
+	}
+}
+
+// drain waits until nothing is under way any more, proves that every kind of op
+// works again, and reads the ledger. The order matters: effects can land seconds
+// after a buyer saw an error.
+func (d *drill) drain(ctx context.Context) error {
+	d.say("drain", "waiting until the queue is empty and the stores are quiet")
+	draining, cancel := context.WithTimeout(ctx, drainDeadline)
+	defer cancel()
+	if err := d.auditor.Drain(draining, d.event, quiesce, func(left string) { d.say("drain", left) }); err != nil {
+		// Left-over messages are evidence against EventFlow, not a failure of the lab:
+		// the ledger is read all the same and the judge sees the queue.
+		d.rec.Note("drain: " + err.Error())
+	}
+	if err := d.steady(ctx); err != nil {
+		d.rec.Note("after the drain, one fresh op of each kind: " + err.Error())
+	}
+	return d.audit(ctx)
+}
+
+func (d *drill) audit(ctx context.Context) error {
+	d.say("audit", "reading what the stores really hold")
+	ctx, cancel := context.WithTimeout(ctx, auditDeadline)
+	defer cancel()
+	// The last journey's own purchase may still be on its way.
+	if err := d.auditor.Drain(ctx, d.event, 0, func(string) {}); err != nil {
+		d.rec.Note("drain after the last journey: " + err.Error())
+	}
+	ledger, err := d.auditor.Ledger(ctx, d.event)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	ledger.At = d.rec.Now()
+	d.rec.Ledger(ledger)
+	return nil
+}
+
+// finish closes the journal, judges what it says, read back from the disk, and
+// writes the artifacts: the verdict is about what was recorded, not about what
+// this process remembers.
+func (d *drill) finish(complete bool) (Result, error) {
+	if complete {
+		d.rec.Complete()
+	}
+	if err := d.rec.Close(); err != nil {
+		return Result{}, fmt.Errorf("close journal: %w", err)
+	}
+	h, err := ReadJournal(filepath.Join(d.dir, report.JournalFile))
+	if err != nil {
+		return Result{}, err
+	}
+	res := Result{History: h, Report: invariant.Judge(h), Dir: d.dir}
+	d.say("judge", string(res.Report.Verdict))
+	if err := report.WriteDrill(d.dir, res.History, res.Report); err != nil {
+		return res, fmt.Errorf("write report: %w", err)
+	}
+	return res, d.copyLogs()
+}
+
+// ReadJournal reads a drill's journal from a file.
+func ReadJournal(path string) (history.History, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return history.History{}, fmt.Errorf("open journal: %w", err)
+	}
+	defer f.Close()
+	h, err := history.Read(f)
+	if err != nil {
+		return h, fmt.Errorf("read journal %s: %w", path, err)
+	}
+	return h, nil
+}
+
+// copyLogs puts the services' logs beside the journal, on a fresh context: the
+// logs of an interrupted drill are the ones that are wanted.
+func (d *drill) copyLogs() error {
+	if d.Logs == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), auditDeadline)
+	defer cancel()
+	dir := filepath.Join(d.dir, "logs")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make logs folder: %w", err)
+	}
+	var errs []error
+	for _, s := range d.Map.Services {
+		if err := d.copyLog(ctx, s.Name, filepath.Join(dir, string(s.Name)+".log")); err != nil {
+			errs = append(errs, fmt.Errorf("copy log of %s: %w", s.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *drill) copyLog(ctx context.Context, service topology.Name, path string) error {
+	from, err := d.Logs(ctx, service)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // an observer that this stack does not run
+	}
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, to.Close())
+}
+
+// close releases what the drill has open and proves once more that the links are
+// whole: whatever went wrong, nobody finds them broken.
+func (d *drill) close() error {
+	var errs []error
+	if d.injector != nil {
+		errs = append(errs, d.heal(context.Background()))
+	}
+	if d.auditor != nil {
+		d.auditor.Close()
+	}
+	if d.journal != nil {
+		if err := d.journal.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			errs = append(errs, fmt.Errorf("close journal: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *drill) say(step, text string) {
+	elapsed := time.Since(d.began)
+	if d.Log != nil {
+		d.Log.Info(text, "scenario", d.scenario.Name, "step", step, "elapsed", elapsed)
+	}
+	if d.Watch != nil {
+		d.Watch(Event{Scenario: d.scenario.Name, Step: step, Text: text, Elapsed: elapsed})
+	}
+}

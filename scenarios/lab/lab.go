@@ -1,0 +1,355 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"eventflow/scenarios/audit"
+	"eventflow/scenarios/history"
+	"eventflow/scenarios/report"
+	"eventflow/scenarios/stack"
+	"eventflow/scenarios/traffic"
+	"eventflow/toxiproxy/fault"
+	"eventflow/toxiproxy/topology"
+)
+
+// Deadlines of the lab's own steps. They bound a drill on a broken stack; on a
+// sound one each step takes a small part of its deadline.
+const (
+	healDeadline  = 15 * time.Second // every link of the map, with its round trip
+	applyDeadline = 10 * time.Second
+	drainDeadline = 60 * time.Second
+	auditDeadline = 20 * time.Second
+	steadyTimeout = 30 * time.Second
+	sampleEvery   = 250 * time.Millisecond
+	// quiesce outlasts every effect that can still be under way when the links are
+	// whole: the longest deadline of a client is 3 s.
+	quiesce = 3 * time.Second
+)
+
+// Event is something that happens in a drill, for whoever watches.
+type Event struct {
+	Scenario string
+	Step     string        // preflight, sale, phase, fault, heal, drain, audit, judge
+	Text     string        // one line for people
+	Elapsed  time.Duration // since the drill began
+}
+
+// Lab runs drills against one stack, one at a time.
+type Lab struct {
+	Map       topology.Map
+	Endpoints stack.Endpoints
+	Artifacts string       // folder that gets a folder per drill
+	Log       *slog.Logger // nil: nothing is logged
+	Watch     func(Event)  // nil: nobody watches
+	// Logs copies a service's log; nil when the stack keeps none.
+	Logs func(context.Context, topology.Name) (io.ReadCloser, error)
+	// Exits yields services that ended by themselves; a drill then stops
+	// and says so rather than blaming EventFlow. Nil: nobody knows.
+	Exits <-chan stack.Exit
+
+	busy sync.Mutex
+}
+
+// ErrBusy says that another drill is under way.
+var ErrBusy = errors.New("another drill is under way on this stack")
+
+// Run carries the scenario out. An error means that the drill could not be
+// carried out and proves nothing; a broken claim is no error but a verdict.
+// Whatever happens, the links are whole when Run returns, or the error says
+// which are not.
+func (l *Lab) Run(ctx context.Context, s Scenario) (res Result, err error) {
+	if !l.busy.TryLock() {
+		return Result{}, ErrBusy
+	}
+	defer l.busy.Unlock()
+	if err := s.Validate(l.Map); err != nil {
+		return Result{}, err
+	}
+	d, err := l.open(ctx, s)
+	if err != nil {
+		return Result{}, fmt.Errorf("open drill %s: %w", s.Name, err)
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+
+	runErr := d.carryOut(ctx)
+	if runErr != nil {
+		d.rec.Note("the drill ended early: " + runErr.Error())
+	}
+	res, err = d.finish(runErr == nil)
+	return res, errors.Join(runErr, err)
+}
+
+// drill is one run of a scenario, with what it has open.
+type drill struct {
+	*Lab
+	scenario Scenario
+	dir      string
+	began    time.Time
+	journal  *os.File
+	rec      *history.Recorder
+	auditor  *audit.Auditor
+	injector *fault.Injector
+	event    int
+	samples  chan struct{} // closed when the sampler has ended
+}
+
+func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
+	d := &drill{Lab: l, scenario: s, began: time.Now()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	d.injector = NewInjector(l.Map, l.Endpoints)
+	if d.auditor, err = audit.Open(ctx, audit.ConfigOf(l.Endpoints)); err != nil {
+		return nil, fmt.Errorf("open audit: %w", err)
+	}
+	if d.event, err = d.openSale(ctx); err != nil {
+		return nil, err
+	}
+	if err = d.openJournal(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// NewInjector breaks and heals the links of a running stack.
+func NewInjector(m topology.Map, e stack.Endpoints) *fault.Injector {
+	return fault.New(e.Toxiproxy, m, func(l topology.Link) string { return e.Links[l.Name()] })
+}
+
+func (d *drill) openSale(ctx context.Context) (int, error) {
+	event, err := d.auditor.NextEvent(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("choose a sale: %w", err)
+	}
+	rows := (d.scenario.Sale.Seats + seatsPerRow - 1) / seatsPerRow
+	name := fmt.Sprintf("Drill %s", d.scenario.Name)
+	if err := d.auditor.OpenSale(ctx, event, name, rows, seatsPerRow, priceCents); err != nil {
+		return 0, fmt.Errorf("open sale %d: %w", event, err)
+	}
+	return event, nil
+}
+
+// The hall of a drill's sale: rows as long as a cinema's, one price.
+const (
+	seatsPerRow = 40
+	priceCents  = 2500
+)
+
+func (d *drill) openJournal() error {
+	d.dir = filepath.Join(d.Artifacts, fmt.Sprintf("%s-%s-%d", d.began.UTC().Format("20060102T150405"), d.scenario.Name, d.scenario.Sale.Seed))
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return fmt.Errorf("make artifacts folder: %w", err)
+	}
+	var err error
+	if d.journal, err = os.Create(filepath.Join(d.dir, report.JournalFile)); err != nil {
+		return fmt.Errorf("create journal: %w", err)
+	}
+	meta, err := d.meta()
+	if err != nil {
+		return err
+	}
+	d.rec = history.NewRecorder(d.journal, meta)
+	return nil
+}
+
+func (d *drill) meta() (history.Meta, error) {
+	spec, err := json.Marshal(d.scenario.Spec)
+	if err != nil {
+		return history.Meta{}, fmt.Errorf("encode spec: %w", err)
+	}
+	plan, err := json.Marshal(d.scenario)
+	if err != nil {
+		return history.Meta{}, fmt.Errorf("encode plan: %w", err)
+	}
+	return history.Meta{
+		Format: history.FormatVersion, Scenario: d.scenario.Name, Claim: d.scenario.Claim.EN, Seed: d.scenario.Sale.Seed,
+		Base: d.began, Stack: d.Endpoints.Name, Event: d.event, Spec: spec, Plan: plan, Versions: versions(),
+	}, nil
+}
+
+// carryOut is the drill from preflight to audit.
+func (d *drill) carryOut(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go d.watchExits(ctx, stop)
+
+	if err := d.preflight(ctx); err != nil {
+		return fmt.Errorf("preflight: %w", cause(ctx, err))
+	}
+	if err := d.sell(ctx); err != nil {
+		return cause(ctx, err)
+	}
+	if err := d.drain(ctx); err != nil {
+		return fmt.Errorf("drain: %w", cause(ctx, err))
+	}
+	return nil
+}
+
+// watchExits ends the drill when a service of the stack ends by itself.
+func (d *drill) watchExits(ctx context.Context, stop context.CancelCauseFunc) {
+	select {
+	case <-ctx.Done():
+	case exit, ok := <-d.Exits:
+		if ok {
+			stop(fmt.Errorf("%s ended by itself: %w\n%s", exit.Service, exit.Err, exit.Log))
+		}
+	}
+}
+
+// cause prefers the reason for which the drill was stopped to the error that the
+// stop provoked.
+func cause(ctx context.Context, err error) error {
+	if why := context.Cause(ctx); why != nil && !errors.Is(err, why) {
+		return fmt.Errorf("%w (while: %w)", why, err)
+	}
+	return err
+}
+
+// preflight proves that the stack is steady before anything is broken: what
+// fails later is then the fault's doing.
+func (d *drill) preflight(ctx context.Context) error {
+	d.say("preflight", "every link whole, one purchase of each kind")
+	if err := d.heal(ctx); err != nil {
+		return err
+	}
+	return d.steady(ctx)
+}
+
+// steady waits until one fresh op of every kind succeeds.
+func (d *drill) steady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, steadyTimeout)
+	defer cancel()
+	return stack.Until(ctx, 250*time.Millisecond, d.journey)
+}
+
+func (d *drill) journey(ctx context.Context) error {
+	return traffic.Journey(ctx, d.Endpoints.Shop, d.event, d.rec)
+}
+
+// sell lets the buyers in and plays the phases.
+func (d *drill) sell(ctx context.Context) error {
+	sale := d.scenario.Sale
+	sale.Event = d.event
+	selling, closeDoors := context.WithCancel(ctx)
+	defer closeDoors()
+	d.samples = make(chan struct{})
+	go d.sample(selling)
+
+	type outcome struct {
+		stats traffic.Stats
+		err   error
+	}
+	sold := make(chan outcome, 1)
+	go func() {
+		stats, err := traffic.Run(selling, sale, d.Endpoints.Shop, d.rec)
+		sold <- outcome{stats, err}
+	}()
+	playErr := d.play(ctx)
+	closeDoors()
+	end := <-sold
+	<-d.samples
+	if playErr != nil {
+		return playErr
+	}
+	if end.err != nil {
+		return fmt.Errorf("sale: %w", end.err)
+	}
+	d.rec.Note(end.stats.String())
+	return nil
+}
+
+func (d *drill) play(ctx context.Context) error {
+	for _, p := range d.scenario.Phases {
+		if err := d.playPhase(ctx, p); err != nil {
+			return fmt.Errorf("phase %s: %w", p.Name, err)
+		}
+	}
+	return nil
+}
+
+// playPhase puts the phase's faults in force, waits and heals. The phase begins
+// when the faults have been felt and ends before healing begins, so that what
+// buyers were told in between belongs to no phase and flatters none.
+func (d *drill) playPhase(ctx context.Context, p Phase) (err error) {
+	var inForce []history.Fault
+	defer func() {
+		if len(p.Faults) == 0 {
+			return
+		}
+		began := d.rec.Now()
+		healErr := d.heal(ctx)
+		d.healed(inForce, began, healErr)
+		err = errors.Join(err, healErr)
+	}()
+	for _, f := range p.Faults {
+		applied, err := d.apply(ctx, p.Name, f)
+		inForce = append(inForce, applied)
+		if err != nil {
+			return err
+		}
+	}
+	d.say("phase", fmt.Sprintf("%s for %s", p.Name, p.For))
+	d.rec.PhaseStart(p.Name)
+	defer d.rec.PhaseEnd(p.Name)
+	select {
+	case <-time.After(p.For.D()):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *drill) apply(ctx context.Context, phase string, f fault.Fault) (history.Fault, error) {
+	d.say("fault", f.String())
+	ctx, cancel := context.WithTimeout(ctx, applyDeadline)
+	defer cancel()
+	spec, err := json.Marshal(f)
+	if err != nil {
+		return history.Fault{}, fmt.Errorf("encode fault: %w", err)
+	}
+	entry := history.Fault{Name: string(f.Kind), Spec: spec, Phase: phase, Start: d.rec.Now()}
+	applied, err := d.injector.Apply(ctx, f)
+	entry.InForce = d.rec.Now()
+	entry.Links, entry.ReadBack, entry.Symptom, entry.Bit = applied.Links, applied.ReadBack, applied.Symptom, applied.Bit
+	if err != nil {
+		entry.Error = err.Error()
+		err = fmt.Errorf("apply %s: %w", f, err)
+	}
+	entry.Index = d.rec.Fault(entry)
+	return entry, err
+}
+
+// heal makes every link of the map whole and proves it, on a fresh context: an
+// interrupted drill heals all the same.
+func (d *drill) heal(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healDeadline)
+	defer cancel()
+	if err := d.injector.Heal(ctx); err != nil {
+		return fmt.Errorf("heal: %w", err)
+	}
+	return nil
+}
+
+func (d *drill) healed(faults []history.Fault, began time.Duration, err error) {
+	now := d.rec.Now()
+	for _, f := range faults {
+		f.HealAt = began
+		if err == nil {
+			f.Healed = now
+		} else {
+			f.Error = err.Error()
+		}
+		d.rec.Fault(f)
+	}
+}
