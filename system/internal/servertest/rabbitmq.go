@@ -30,7 +30,7 @@ type RabbitMQ struct {
 // the fewer it has to look at.
 var plugins = strings.Fields(`rabbit rabbit_common rabbitmq_prelaunch ra osiris sysmon_handler accept amqp_client amqp10_common
 	aten gen_batch_server seshat cowboy cowlib ranch cuttlefish credentials_obfuscation jsx recon observer_cli syslog systemd
-	stdout_formatter enough quantile_estimator rabbitmq_prometheus prometheus`)
+	stdout_formatter enough`)
 
 // preload makes the Erlang VM load all modules in parallel instead of one by
 // one as they are first called, which is most of a broker's boot time.

@@ -10,7 +10,6 @@ package servertest
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -99,7 +98,8 @@ func (p *Process) Start(tb testing.TB) {
 	WaitFor(tb, bootTimeout, func(ctx context.Context) error {
 		select {
 		case <-p.exited:
-			return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), p.output.tail())
+			tb.Fatalf("%s ended: %s", filepath.Base(p.cmd.Path), p.output.tail())
+			return nil
 		default:
 			return p.ready(ctx)
 		}
