@@ -104,7 +104,7 @@ const (
 	CountOps      Measure = "ops"       // ops of Kind (any if empty) that match Match
 	CountFaults   Measure = "faults"    // faults that were read back and felt
 	FaultMillis   Measure = "fault_ms"  // time under a fault that was felt
-	SampleRise    Measure = "rise"      // by how much Series rose above its first value
+	SampleRise    Measure = "rise"      // by how much Series rose above an earlier value
 	SampleMax     Measure = "max"       // highest value of Series
 	CountUnknown  Measure = "unknown"   // purchases whose outcome no buyer learned
 	CountLanded   Measure = "recovered" // those of them that are in the ledger

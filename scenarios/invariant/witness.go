@@ -121,7 +121,7 @@ func (v *view) faults(phase string) (n int64, lasted time.Duration) {
 }
 
 func (v *view) series(w Witness, from, to time.Duration) (int64, error) {
-	var first, high float64
+	var low, high, rise float64
 	n := 0
 	for _, s := range v.h.Samples {
 		x, ok := s.Values[w.Series]
@@ -129,16 +129,17 @@ func (v *view) series(w Witness, from, to time.Duration) (int64, error) {
 			continue
 		}
 		if n == 0 {
-			first, high = x, x
+			low, high = x, x
 		}
 		n++
-		high = max(high, x)
+		low, high = min(low, x), max(high, x)
+		rise = max(rise, x-low)
 	}
 	if n == 0 {
 		return 0, fmt.Errorf("no samples of %s", w.Series)
 	}
 	if w.Measure == SampleRise {
-		return int64(high - first), nil
+		return int64(rise), nil
 	}
 	return int64(high), nil
 }
