@@ -108,9 +108,9 @@ func refresh[T any](ctx context.Context, c *Cache, k *kind[T], id int, asked tim
 		_ = put(ctx, c, k, id, asked, v)
 		return v, nil
 	})
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	patience, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	got, err := await(ctx, done)
+	got, err := await(patience, done)
 	v, _ := got.(T)
 	return v, err
 }

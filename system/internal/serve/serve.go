@@ -85,14 +85,21 @@ func (s *Service) OnStop(name string, run func(context.Context) error) {
 	s.stops = append(s.stops, task{name, run})
 }
 
-// Handler answers the service's pages and its routes.
+// Handler answers the service's pages and its routes. It is no ServeMux: that
+// would redirect an address with two slashes, an answer outside the contract.
 func (s *Service) Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.Metrics.Handler())
-	mux.Handle("/", s.Router)
-	return mux
+	pages := map[string]http.Handler{
+		"/healthz": http.HandlerFunc(s.healthz),
+		"/readyz":  http.HandlerFunc(s.readyz),
+		"/metrics": s.Metrics.Handler(),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if page, ok := pages[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			page.ServeHTTP(w, r)
+			return
+		}
+		s.Router.ServeHTTP(w, r)
+	})
 }
 
 // Listen takes the address ahead of Run and says which one it got.

@@ -81,6 +81,15 @@ func TestMiddlewareCountsByPattern(t *testing.T) {
 	}
 }
 
+// A redirect would be an answer that no contract knows.
+func TestAnUncleanAddressReachesTheRouter(t *testing.T) {
+	s := New("app", testConfig(), io.Discard)
+	s.Router.NotFound(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for _, path := range []string{"/api//events", "/api/../x", "/healthz/", "//healthz"} {
+		assert.Equal(t, http.StatusTeapot, get(t, s.Handler(), path).Code, path)
+	}
+}
+
 func TestPanicIsAnUnknownOutcomeLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	s := New("app", testConfig(), &log)
