@@ -90,6 +90,13 @@ func accountsInTrouble(s *shop) {
 	s.guest()
 	s.pg.Heal(s.t)
 	s.restart()
+	// Silence is found out by the look-up's own deadline, before any hashing.
+	s.pg.Hang()
+	begun := time.Now()
+	s.want("503 database_unavailable", "POST", "/api/auth/register", "", ana)
+	assert.Less(s.t, time.Since(begun), 700*time.Millisecond, "400 ms, and what a busy machine adds")
+	s.pg.Heal(s.t)
+	s.restart()
 }
 
 // busy asks from several sides at once until somebody is turned away.
