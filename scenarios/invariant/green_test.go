@@ -190,7 +190,8 @@ func (s *simulation) reads() {
 			s.op(from+s.ms(0, 8000), history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200, Source: "cache"})
 		}
 	}
-	// Somebody looks on until recovery is beyond doubt.
+	// Somebody looks at once, and on until recovery is beyond doubt.
+	s.op(20500*time.Millisecond, history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200, Source: "cache"})
 	s.op(30*time.Second, history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200, Source: "cache"})
 	for range 4 {
 		s.op(12*time.Second+s.ms(0, 5000), history.Op{Kind: history.Register, Outcome: history.Refused, Code: 503, Claim: "none"})

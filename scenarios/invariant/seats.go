@@ -11,12 +11,13 @@ import (
 func noDoubleSale(v *view) []Finding {
 	var c cases
 	owner := v.owner
-	for _, s := range sortedSeats(owner) {
+	order := sortedSeats(owner)
+	for _, s := range order {
 		if ids := owner[s]; len(ids) > 1 {
 			c.add("seat %s is in the confirmed purchases %s", s, seats(ids))
 		}
 	}
-	v.compareSold(owner, &c)
+	v.compareSold(owner, order, &c)
 	return c.finding(NoDoubleSale, "seats sold wrongly", "seats sold", len(owner))
 }
 
@@ -38,7 +39,7 @@ func (v *view) owners() map[seat][]string {
 	return owner
 }
 
-func (v *view) compareSold(owner map[seat][]string, c *cases) {
+func (v *view) compareSold(owner map[seat][]string, order []seat, c *cases) {
 	sold := make(map[seat]string, len(v.ledger.Sold))
 	for _, s := range v.ledger.Sold {
 		at := seat{s.Event, s.Seat}
@@ -50,7 +51,7 @@ func (v *view) compareSold(owner map[seat][]string, c *cases) {
 			c.add("seat %s is marked sold to %s, whose confirmed purchase does not list it", at, s.Transaction)
 		}
 	}
-	for _, s := range sortedSeats(owner) {
+	for _, s := range order {
 		if _, ok := sold[s]; !ok {
 			c.add("seat %s is in the confirmed purchase %s and not marked sold", s, owner[s][0])
 		}

@@ -66,7 +66,7 @@ type Bound struct {
 // served again and no longer fail. Ops called after the heal count.
 type RecoveryBound struct {
 	Kind   history.Kind `json:"kind"`
-	First  Duration     `json:"first,omitempty"` // heal to the first success; zero: not bounded
+	First  Duration     `json:"first,omitempty"` // heal to the first success, if somebody asked; zero: not bounded
 	Last   Duration     `json:"last,omitempty"`  // heal to the last failure; zero: not bounded
 	MinOps int          `json:"min_ops"`         // fewer prove nothing; at least 1
 }

@@ -101,7 +101,7 @@ func TestNumbers(t *testing.T) {
 	require.True(t, n.Audited)
 	require.Equal(t, int64(9), *n.QueuedPeak)
 	require.Equal(t, n.Ops, n.OK+n.Refused+n.Unknown)
-	require.Equal(t, 37, n.CacheReads)
+	require.Equal(t, 38, n.CacheReads)
 	require.Equal(t, 12, n.CacheReadsFault)
 	require.GreaterOrEqual(t, n.UnknownPurchases, 2)
 	require.GreaterOrEqual(t, n.Recovered, 2)

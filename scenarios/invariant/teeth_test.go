@@ -179,6 +179,24 @@ var mutants = []mutant{
 		}
 		insert(h, 31*time.Second, ms, history.Op{Kind: history.Seats, Outcome: history.Refused, Code: 503})
 	}},
+	{"the first success is late", invariant.Recovery, invariant.Broken, func(h *history.History) {
+		h.Ops = slices.DeleteFunc(h.Ops, func(o history.Op) bool { return o.Kind == history.Seats && o.Call > 20*time.Second })
+		for range 5 { // asked in time, answered late, though within NoHang's limit
+			insert(h, 22300*ms, 900*ms, history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200})
+		}
+	}},
+	{"the first question is late", invariant.Recovery, invariant.Invalid, func(h *history.History) {
+		h.Ops = slices.DeleteFunc(h.Ops, func(o history.Op) bool { return o.Kind == history.Seats && o.Call > 20*time.Second })
+		for range 5 {
+			insert(h, 25*time.Second, ms, history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200})
+		}
+	}},
+	{"nobody watched for long enough", invariant.Recovery, invariant.Invalid, func(h *history.History) {
+		h.Ops = slices.DeleteFunc(h.Ops, func(o history.Op) bool { return o.Kind == history.Seats && o.Call > 20*time.Second })
+		for range 5 {
+			insert(h, 21*time.Second, ms, history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200})
+		}
+	}},
 	{"nobody came after the heal", invariant.Recovery, invariant.Invalid, func(h *history.History) {
 		h.Ops = slices.DeleteFunc(h.Ops, func(o history.Op) bool { return o.Kind == history.Seats && o.Call > 20*time.Second })
 	}},
