@@ -110,6 +110,12 @@ func (s *server) updateToxic(ctx context.Context, proxy string, t toxic) error {
 	return s.call(ctx, http.MethodPatch, proxyPath(proxy)+"/toxics/"+url.PathEscape(t.Name), body, nil)
 }
 
+// tryLock asks for a change that the server refuses as soon as it holds the
+// proxy's own lock, before it touches anything: a listener without a port.
+func (s *server) tryLock(ctx context.Context, name string) error {
+	return s.call(ctx, http.MethodPatch, proxyPath(name), map[string]string{"listen": "no port"}, nil)
+}
+
 func proxyPath(name string) string { return "/proxies/" + url.PathEscape(name) }
 
 // call makes one call within its deadline and decodes the answer into out.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"eventflow/toxiproxy/topology"
 )
@@ -115,10 +116,38 @@ func (i *Injector) replace(ctx context.Context, old remoteProxy, want state) err
 }
 
 func (i *Injector) retire(ctx context.Context, name string) error {
-	if err := i.api.enable(ctx, name, false); err != nil {
+	err := i.disableToDelete(ctx, name)
+	if isStuck(err) {
+		// The answer lists the toxics, and hangs if they are locked, although the
+		// proxy was disabled. Only then can it be deleted.
+		err = i.unlocked(ctx, name)
+	}
+	if err != nil {
 		return absentIsFine(err)
 	}
 	return absentIsFine(i.api.remove(ctx, name))
+}
+
+// retireDeadline bounds each step that may meet a stuck proxy.
+const retireDeadline = 500 * time.Millisecond
+
+func (i *Injector) disableToDelete(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, retireDeadline)
+	defer cancel()
+	return i.api.enable(ctx, name, false)
+}
+
+// unlocked says, by returning nil, that nobody holds the proxy's own lock: its
+// accept loop has ended, and deleting it will not block the server.
+func (i *Injector) unlocked(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, retireDeadline)
+	defer cancel()
+	err := i.api.tryLock(ctx, name)
+	var refused *apiError
+	if errors.As(err, &refused) && !isStuck(err) && !isMissing(err) {
+		return nil // refused by a server that had the lock to look
+	}
+	return err
 }
 
 func absentIsFine(err error) error {

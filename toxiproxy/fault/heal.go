@@ -14,6 +14,11 @@ import (
 // comes back.
 const probeEvery = 25 * time.Millisecond
 
+// mendDeadline bounds the first rung. It takes milliseconds, or for ever: a
+// client that hangs up on a slow link in the very moment of the heal can leave
+// the stock server waiting for it with the proxy's toxics locked.
+const mendDeadline = 700 * time.Millisecond
+
 // HealError names the links that a heal could not prove whole.
 type HealError struct{ Links []LinkError }
 
@@ -77,7 +82,7 @@ func (i *Injector) Heal(ctx context.Context, links ...string) error {
 	failed := failures{}
 	i.climb(ctx, chosen, i.mend, failed)
 	i.climb(ctx, broken(chosen, failed), i.rebuild, failed)
-	if i.restart != nil && failed.anyStuck() {
+	if i.restart != nil && failed.anyStuck() && ctx.Err() == nil {
 		err := i.restart(ctx)
 		i.climb(ctx, i.links.Links, i.mendAfter(err), failed) // the new server forgot them all
 	}
@@ -128,12 +133,15 @@ func (i *Injector) onRung(ctx context.Context, links []topology.Link, r rung) []
 
 // mend is the first rung: the gentlest change that makes the link whole.
 func (i *Injector) mend(ctx context.Context, l topology.Link) error {
+	ctx, cancel := context.WithTimeout(ctx, mendDeadline)
+	defer cancel()
 	_, err := i.reach(ctx, l, state{kind: whole})
 	return err
 }
 
 // rebuild is the second: a new proxy in the place of one that says it is whole
-// and does not carry.
+// and does not carry, or says nothing. A proxy whose toxics are locked can still
+// be disabled, and then deleted, as long as nobody has connected to it since.
 func (i *Injector) rebuild(ctx context.Context, l topology.Link) error {
 	i.mu.Lock()
 	known := i.known[l.Name()]
@@ -192,14 +200,13 @@ func (i *Injector) untilAnswered(ctx context.Context, l topology.Link) Symptom {
 	}
 }
 
-// broken are the links that a new proxy may help: not those whose proxy accepts
-// and finds its upstream's door closed, and not those for which the server does
-// not answer, because deleting a stuck proxy would block the whole server.
+// broken are the links that a new proxy may help: all but those whose proxy
+// accepts and finds its upstream's door closed.
 func broken(links []topology.Link, failed failures) []topology.Link {
 	var out []topology.Link
 	for _, l := range links {
 		e, bad := failed[l.Name()]
-		if bad && e.symptom != EOF && !isStuck(e.Err) {
+		if bad && e.symptom != EOF {
 			out = append(out, l)
 		}
 	}
