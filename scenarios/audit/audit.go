@@ -45,7 +45,7 @@ func ConfigOf(e stack.Endpoints) Config {
 	for service, base := range e.Health {
 		health[string(service)] = base
 	}
-	return Config{DSN: e.Observer, RabbitAPI: e.RabbitAPI, RedisAddr: e.RedisAddr, RedisPassword: e.RedisPassword, Health: health}
+	return Config{DSN: e.Observer, RabbitAPI: e.RabbitAPI, RedisAddr: e.RedisAddr, RedisPassword: e.RedisPassword, Health: health, QueueLag: e.QueueLag}
 }
 
 // Deadlines of one look at one source. They are long for a healthy server on the

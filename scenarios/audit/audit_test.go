@@ -49,10 +49,10 @@ func newProgram(t *testing.T) *program {
 		}
 		registry := prometheus.NewRegistry()
 		if p.conflicts != nil {
-			requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "eventflow_http_requests_total"}, []string{"route", "method", "code"})
-			requests.WithLabelValues("/api/seats/lock", "POST", "201").Add(50)
-			requests.WithLabelValues("/api/seats/lock", "POST", "409").Add(value(p.conflicts))
-			registry.MustRegister(requests)
+			locks := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "eventflow_lock_total"}, []string{"result"})
+			locks.WithLabelValues("ok").Add(50)
+			locks.WithLabelValues("conflict").Add(value(p.conflicts))
+			registry.MustRegister(locks)
 		}
 		if p.received != nil {
 			registry.MustRegister(p.received, p.held)
@@ -221,6 +221,7 @@ func samples(t *testing.T, h *house) {
 	require.Equal(t, 10.0, s["consumer_received"])
 	require.Equal(t, 2.0, s[inflight])
 	require.NotContains(t, s, "cache_hits", "nobody tells it")
+	require.Equal(t, 0.0, s["lock_unknown"], "its metric is told, and has no such child")
 	require.Contains(t, s, "ledger_rows")
 	require.Contains(t, s, "purchasing")
 	require.Contains(t, s, "queue_ready")

@@ -16,8 +16,13 @@ import (
 //	consumer_received, consumer_redelivered  deliveries; rise over restarts too
 //	consumer_duplicates                      deliveries whose purchase the ledger had already
 //	consumer_inflight                        deliveries held now
-//	cache_hits, cache_stale, cache_misses    reads, over all nodes
-//	lock_conflicts                           locks refused with 409, over all nodes
+//	cache_hits, cache_stale, cache_misses    reads answered from Redis, late, or after a read of the store
+//	cache_direct                             reads of the store because Redis did not answer
+//	lock_conflicts, lock_unknown             locks refused because a seat was taken; outcome unknown to the node
+//	publish_accepted, publish_unknown        purchases confirmed by the broker; outcome unknown to the node
+//
+// What programs count is summed over all of them. A counter's first sample may be
+// missing: a program tells a metric once there is something to tell.
 func (a *Auditor) Sample(ctx context.Context) map[string]float64 {
 	ctx, cancel := context.WithTimeout(ctx, lookDeadline)
 	defer cancel()

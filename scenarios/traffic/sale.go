@@ -41,8 +41,9 @@ type Sale struct {
 	// what became of their purchase may still come back for it; 0: 10 s.
 	Linger time.Duration `json:"linger,omitempty"`
 	// MaxOpen is how many sessions of each stream (buyers, readers, registers)
-	// may be open at once; 0: 512. An arrival beyond it is shed and counted:
-	// it is never made to wait, for that would hide the shop's stall.
+	// may be open at once; 0: 2048, which is 30 buyers a second who all wait a
+	// minute for their purchase. An arrival beyond it is shed and counted: it is
+	// never made to wait, for that would hide the shop's stall.
 	MaxOpen int `json:"max_open,omitempty"`
 }
 
@@ -54,7 +55,7 @@ func (s Sale) withDefaults() Sale {
 	s.Linger = fallback(s.Linger, 10*time.Second)
 	s.Attempts = fallback(s.Attempts, 6)
 	s.Polls = fallback(s.Polls, 12)
-	s.MaxOpen = fallback(s.MaxOpen, 512)
+	s.MaxOpen = fallback(s.MaxOpen, 2048)
 	return s
 }
 
