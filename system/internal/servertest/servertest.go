@@ -161,14 +161,18 @@ func WaitFor(tb testing.TB, limit time.Duration, try func(context.Context) error
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := try(ctx)
 		if err == nil {
 			return
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err // a try that the limit cut short has nothing to say
+		}
 		select {
 		case <-ctx.Done():
-			tb.Fatalf("not within %v: %v", limit, err)
+			tb.Fatalf("not within %v: %v", limit, last)
 		case <-tick.C:
 		}
 	}

@@ -1,0 +1,244 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"eventflow/system/internal/seatlock"
+	"eventflow/system/internal/store"
+	"eventflow/system/internal/ticket"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Timing of the reconciler.
+const (
+	// tick is also the distance between two looks at the queue: the second one
+	// sees what was on its way during the first.
+	tick = time.Second
+	// tickTimeout bounds one round; it reads whole tables.
+	tickTimeout = 10 * time.Second
+	// DefaultGrace is how long a missing epoch is left alone: twice the longest
+	// handler, so that no node is still publishing what it locked before Redis
+	// lost its memory.
+	DefaultGrace = 3 * time.Second
+	// pendingAfter is when a purchase that is not settled in Redis is looked up.
+	pendingAfter = 5 * time.Second
+	// lookUp is how many are looked up at once.
+	lookUp = 250
+)
+
+// ReconcilerConfig says what is reconciled and when.
+type ReconcilerConfig struct {
+	Ledger *store.Store
+	Locks  *seatlock.Locks
+	Redis  *redis.Client // only asked which process it is
+	// Drained reports whether the queue is empty and nothing is in hand.
+	Drained        func(context.Context) (bool, error)
+	AbandonedAfter time.Duration // longer than any outage a message could sit out
+	Grace          time.Duration // 0: DefaultGrace
+	Metrics        *Metrics
+	Log            *slog.Logger
+}
+
+// Reconciler mends Redis from the ledger: all of it after Redis lost its memory,
+// single purchases after a mark was lost.
+type Reconciler struct {
+	ReconcilerConfig
+	missing time.Time // since when the epoch is missing; zero: it is not
+	calm    int       // looks in a row at a drained queue
+	process string    // Redis's run id at the last look
+}
+
+// NewReconciler makes one; Run does the work.
+func NewReconciler(cfg ReconcilerConfig) *Reconciler {
+	if cfg.Grace == 0 {
+		cfg.Grace = DefaultGrace
+	}
+	return &Reconciler{ReconcilerConfig: cfg}
+}
+
+// Run reconciles once a second until ctx ends. A dependency that is gone costs a
+// round, nothing else.
+func (r *Reconciler) Run(ctx context.Context) error {
+	timer := time.NewTicker(tick)
+	defer timer.Stop()
+	for {
+		if err := r.round(ctx); err != nil && ctx.Err() == nil {
+			r.Log.Debug("reconcile: will try again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// round looks at the queue before it looks at the ledger, never after: what the
+// queue still held at the first look may be in the ledger at the second, but
+// what was in neither, in this order, is nowhere.
+func (r *Reconciler) round(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	r.look(ctx)
+	epoch, err := r.Locks.Epoch(ctx)
+	if err != nil {
+		return fmt.Errorf("read the epoch: %w", err)
+	}
+	process, err := r.runID(ctx)
+	if err != nil {
+		return err
+	}
+	if epoch == "" {
+		return r.reopen(ctx, process)
+	}
+	r.missing = time.Time{}
+	return errors.Join(r.remind(ctx, process), r.settlePending(ctx))
+}
+
+// look counts how often in a row the queue was found drained.
+func (r *Reconciler) look(ctx context.Context) {
+	drained, err := r.Drained(ctx)
+	if err != nil || !drained {
+		r.calm = 0
+		return
+	}
+	r.calm++
+}
+
+// drained believes the second look.
+func (r *Reconciler) drained() bool { return r.calm >= 2 }
+
+// reopen fills an empty Redis from the ledger once nothing is on its way there
+// any more. Until then nodes refuse new locks.
+func (r *Reconciler) reopen(ctx context.Context, process string) error {
+	if r.missing.IsZero() {
+		r.missing = time.Now()
+		r.Log.Warn("redis has no epoch: no locks until it is rebuilt", "grace", r.Grace.String())
+	}
+	if time.Since(r.missing) < r.Grace || !r.drained() {
+		return nil
+	}
+	if err := r.rebuild(ctx); err != nil {
+		return err
+	}
+	r.Metrics.rebuilds.Inc()
+	r.Log.Info("redis rebuilt from the ledger", "after_ms", time.Since(r.missing).Milliseconds())
+	r.missing, r.process = time.Time{}, process
+	return nil
+}
+
+func (r *Reconciler) rebuild(ctx context.Context) error {
+	sold, err := r.Ledger.AllSold(ctx)
+	if err != nil {
+		return fmt.Errorf("rebuild: read the ledger: %w", err)
+	}
+	marks := make([]seatlock.Sold, len(sold))
+	for i, s := range sold {
+		marks[i] = seatlock.Sold(s)
+	}
+	if err := r.Locks.Rebuild(ctx, marks); err != nil {
+		return fmt.Errorf("rebuild: write redis: %w", err)
+	}
+	return nil
+}
+
+// remind notices a Redis that was restarted and kept its epoch, but perhaps not
+// its last second of writes (appendfsync everysec): it is told again what is
+// sold. Locks need nothing, a buyer whose lock is gone is told so.
+func (r *Reconciler) remind(ctx context.Context, process string) error {
+	if r.process != "" && r.process != process {
+		if err := r.rebuild(ctx); err != nil {
+			return err
+		}
+		r.Log.Info("redis was restarted: sold seats marked again")
+	}
+	r.process = process
+	return nil
+}
+
+// runID tells one Redis process from the next.
+func (r *Reconciler) runID(ctx context.Context) (string, error) {
+	info, err := r.Redis.Info(ctx, "server").Result()
+	if err != nil {
+		return "", fmt.Errorf("ask redis for its run id: %w", err)
+	}
+	return field(info, "run_id"), nil
+}
+
+func field(info, name string) string {
+	_, rest, _ := strings.Cut(info, name+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
+}
+
+// settlePending finds out what became of purchases that Redis still counts as
+// under way.
+func (r *Reconciler) settlePending(ctx context.Context) error {
+	pending, err := r.Locks.Pending(ctx, pendingAfter)
+	if err != nil {
+		return fmt.Errorf("list pending purchases: %w", err)
+	}
+	for len(pending) > 0 {
+		n := min(len(pending), lookUp)
+		if err := r.settleSome(ctx, pending[:n]); err != nil {
+			return err
+		}
+		pending = pending[n:]
+	}
+	return nil
+}
+
+func (r *Reconciler) settleSome(ctx context.Context, pending []seatlock.Pending) error {
+	ids := make([]string, len(pending))
+	for i, p := range pending {
+		ids[i] = p.Purchase.Transaction
+	}
+	found, err := r.Ledger.PurchaseStatuses(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("look up pending purchases: %w", err)
+	}
+	var marks []seatlock.Settlement
+	for _, p := range pending {
+		if row, ok := found[p.Purchase.Transaction]; ok {
+			marks = append(marks, settlement(p.Purchase.LockID, row))
+			continue
+		}
+		if err := r.abandon(ctx, p); err != nil {
+			return err
+		}
+	}
+	if err := r.Locks.Settle(ctx, marks); err != nil {
+		return fmt.Errorf("mark pending purchases: %w", err)
+	}
+	return nil
+}
+
+func settlement(lock string, row store.Record) seatlock.Settlement {
+	return seatlock.Settlement{Status: row.Status, Reason: row.Reason, Purchase: ticket.Purchase{Transaction: row.Transaction,
+		LockID: lock, User: row.User, Event: row.Event, Seats: row.Seats, AmountCents: row.AmountCents, Node: row.Node, AcceptedAt: row.AcceptedAt}}
+}
+
+// abandon frees the seats of a purchase that is nowhere: not in the ledger, not
+// in the queue, never accepted, and older than any message could still be on its
+// way.
+func (r *Reconciler) abandon(ctx context.Context, p seatlock.Pending) error {
+	if p.Accepted || !r.drained() || time.Since(p.Since) < r.AbandonedAfter {
+		return nil
+	}
+	err := r.Locks.Abandon(ctx, p)
+	if errors.Is(err, ticket.ErrLockInUse) {
+		return nil // somebody has just tried again
+	}
+	if err != nil {
+		return fmt.Errorf("abandon purchase %s: %w", p.Purchase.Transaction, err)
+	}
+	r.Metrics.abandoned.Inc()
+	r.Log.Warn("abandoned", "transaction_id", p.Purchase.Transaction, "event_id", p.Purchase.Event, "since", p.Since)
+	return nil
+}
