@@ -46,6 +46,10 @@ type Endpoints struct {
 	Health        map[topology.Name]string `json:"health"` // base URL of each EventFlow program
 
 	Links map[string]string `json:"links"` // link's name -> host:port of its proxy
+
+	// QueueLag is how old RabbitMQ's word on its queues may be; 0: not known. It
+	// follows from the broker's quorum_tick_interval.
+	QueueLag time.Duration `json:"queue_lag,omitempty"`
 }
 
 // State is how far a service has come.
@@ -63,7 +67,7 @@ const (
 type Progress struct {
 	Service topology.Name
 	State   State
-	Elapsed time.Duration // since the service's own first step
+	Elapsed time.Duration // since Up began
 	Err     error         // why, when State is Failed
 }
 

@@ -34,9 +34,9 @@ const (
 	// grace is how long EventFlow's programs may take to end in good order. They
 	// finish their requests, whose own limit is 1.5 s.
 	grace = 3 * time.Second
-	// defaultReadyTimeout is for one service. RabbitMQ, the slowest, takes 1.3 s,
-	// and four times as long on a machine that is busy with other work.
-	defaultReadyTimeout = 30 * time.Second
+	// defaultReadyTimeout is for one service. RabbitMQ, the slowest, takes 1.3 s on
+	// an idle machine, and 30 s were seen beside several compilers on two cores.
+	defaultReadyTimeout = 60 * time.Second
 )
 
 // errDown: the stack is down, or on its way.
@@ -61,7 +61,8 @@ type Config struct {
 	KeepDir bool
 	// Services names what to run; nil: every service of the map.
 	Services []topology.Name
-	// ReadyTimeout is how long one service may take to answer; 0: 30 s.
+	// ReadyTimeout is how long one service may take to answer, once everything is
+	// built; 0: 60 s.
 	ReadyTimeout time.Duration
 	// Progress is called for every step of every service on its way up, one call
 	// at a time.
@@ -76,6 +77,7 @@ type Stack struct {
 
 	life  sync.Mutex // held by Up, Down, Kill and Restart: one of them at a time
 	abort context.CancelCauseFunc
+	built chan struct{} // closed when the programs are in the stack's bin folder
 
 	mu        sync.Mutex // guards what follows
 	ended     bool       // Down was called
@@ -86,7 +88,6 @@ type Stack struct {
 	dir     string
 	claim   *claim
 	tools   tools
-	bin     map[string]string // programs in the stack's own bin folder
 	secrets stack.Secrets
 	launch  launcher
 	units   []unit
@@ -102,6 +103,7 @@ func New(cfg Config) *Stack {
 	return &Stack{
 		cfg: cfg, topo: topology.EventFlow(),
 		exits:     make(chan stack.Exit, 64),
+		built:     make(chan struct{}),
 		processes: map[topology.Name]*process{},
 	}
 }
@@ -204,6 +206,7 @@ func (s *Stack) register() error {
 		Lab: processOf(os.Getpid()), Children: map[topology.Name]Process{},
 		Endpoints: stack.At("native", host, s.topo, s.claim.block, s.secrets),
 	}
+	s.state.Endpoints.QueueLag = queueLag
 	s.launch.mark = s.state.variable()
 	return s.state.save()
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/probe"
@@ -95,17 +96,24 @@ func (s *Stack) linkPlugins(globs ...string) error {
 	return nil
 }
 
+// queueTick is how often a quorum queue tells its totals; queueLag is how old, at
+// the most, the management API's word on them then is (measured on 3.10: 0.3 s).
+const (
+	queueTick = 250 * time.Millisecond
+	queueLag  = time.Second
+)
+
 // rabbitConfig is Erlang terms, not rabbitmq.conf: the latter needs every
 // application's schema files. The watermark is absolute, since a queue that
 // fills up must not meet flow control because the machine is small.
 func (s *Stack) rabbitConfig() string {
-	return fmt.Sprintf(`[{rabbit,[{tcp_listeners,[{%q,%d}]},{loopback_users,[]},
+	return fmt.Sprintf(`[{rabbit,[{tcp_listeners,[{%q,%d}]},{loopback_users,[]},{quorum_tick_interval,%d},
   {default_user,<<%q>>},{default_pass,<<%q>>},
   {vm_memory_high_watermark,{absolute,1073741824}},{disk_free_limit,50000000},
   {log,[{file,[{file,false}]},{console,[{enabled,true},{level,warning}]}]}]},
  {rabbitmq_management,[{tcp_config,[{ip,%q},{port,%d}]}]},
  {rabbitmq_prometheus,[{tcp_config,[{ip,%q},{port,%d}]}]}].
-`, host, s.port(topology.RabbitMQ), stack.RabbitUser, s.secrets.Rabbit,
+`, host, s.port(topology.RabbitMQ), queueTick.Milliseconds(), stack.RabbitUser, s.secrets.Rabbit,
 		host, s.port(topology.RabbitMQ, "management"), host, s.port(topology.RabbitMQ, "metrics"))
 }
 

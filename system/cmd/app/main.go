@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -70,6 +71,7 @@ func wire(_ context.Context, cfg config, s *serve.Service) error {
 	watch := s.Metrics.Dependency("redis")
 	locks := seatlock.New(rdb, seatlock.Options{TTL: cfg.LockTTL, MaxHold: cfg.MaxHold, Observe: watch})
 	copies := cache.New(rdb, rows, cache.Options{Fresh: cfg.Fresh, Limit: cfg.Reading, Observe: watch, Count: counters.Read})
+	s.Depend(serve.Dependency{Name: "seat-locks", Check: func(ctx context.Context) error { return remembers(ctx, locks) }})
 	httpapi.New(cfg.Node, httpapi.Parts{
 		Catalogue: copies, Maps: cache.NewSeatMaps(copies, locks),
 		Holds: locks, Tills: locks, Records: locks, Ledger: rows,
@@ -95,6 +97,19 @@ func memory(cfg Redis, s *serve.Service) *redis.Client {
 	s.OnStop("redis", func(context.Context) error { return rdb.Close() })
 	s.Depend(serve.Dependency{Name: "redis", Check: func(ctx context.Context) error { return rdb.Ping(ctx).Err() }})
 	return rdb
+}
+
+// remembers says whether Redis still knows whose seats are whose. After it has
+// forgotten, locks and purchases wait for the consumer to rebuild them.
+func remembers(ctx context.Context, locks *seatlock.Locks) error {
+	epoch, err := locks.Epoch(ctx)
+	if err != nil {
+		return err
+	}
+	if epoch == "" {
+		return errors.New("redis has lost its memory: no locks until the consumer has rebuilt it")
+	}
+	return nil
 }
 
 // publisher connects beside the server: its connection outlives the last
