@@ -28,19 +28,11 @@ func (e *BuildError) Error() string {
 	return "EventFlow's programs do not compile:\n    " + strings.ReplaceAll(tail([]byte(e.Output)), "\n", "\n    ")
 }
 
-// Build compiles EventFlow's programs and the proxy server from the source tree
-// and returns the folder that holds them: app, auth, consumer, server. What has
-// not changed is not built again.
-func Build(ctx context.Context, source string) (string, error) {
-	packages := []string{toxiproxyPackage}
-	for _, p := range stack.Programs() {
-		packages = append(packages, systemPackage(p.Binary))
-	}
-	return build(ctx, source, packages)
-}
-
 func systemPackage(binary string) string { return "./system/cmd/" + binary }
 
+// build compiles packages of the source tree, EventFlow's programs and the proxy
+// server, and returns the folder that holds the results, each named after its
+// package. What has not changed is not built again.
 func build(ctx context.Context, source string, packages []string) (string, error) {
 	if _, err := exec.LookPath("go"); err != nil {
 		return "", errors.New("go is not installed: install Go 1.26 or newer from https://go.dev/doc/install, or pass built programs")

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -15,8 +15,9 @@ import (
 )
 
 // siteTemplate is EventFlow's own nginx configuration: upstreams and servers, as
-// they stand inside http{}. Addresses in it are ${NAMES}, as everywhere else.
-const siteTemplate = "system/nginx/nginx.conf.template"
+// they stand inside http{}. Addresses in it are ${NAMES}, which the container
+// image replaces too.
+const siteTemplate = "system/nginx/eventflow.conf.template"
 
 // nginx is the edge. Its readiness is asked of the status listener: a request to
 // the shop before the nodes are up would make nginx call them dead.
@@ -57,9 +58,6 @@ func (s *Stack) prepareNginx(dir, source string) error {
 		return fmt.Errorf("make directory: %w", err)
 	}
 	site, err := os.ReadFile(filepath.Join(source, siteTemplate))
-	if errors.Is(err, fs.ErrNotExist) {
-		site, err = []byte(plainSite), nil
-	}
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
@@ -67,7 +65,7 @@ func (s *Stack) prepareNginx(dir, source string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", siteTemplate, err)
 	}
-	files := map[string]string{"nginx.conf": nginxMain, "site.conf": text, "status.conf": s.statusServer()}
+	files := map[string]string{"nginx.conf": nginxMain, "site.conf": text}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
@@ -80,9 +78,9 @@ func (s *Stack) prepareNginx(dir, source string) error {
 // where nginx itself listens and finds the shop's files.
 func (s *Stack) nginxNames(source string) map[string]string {
 	names := map[string]string{
-		"LISTEN_ADDR": s.addr(topology.Nginx),
-		"STATUS_ADDR": s.addr(topology.Nginx, "status"),
-		"SHOP_ROOT":   filepath.Join(source, "web", "shop"),
+		"NGINX_LISTEN":        s.addr(topology.Nginx),
+		"NGINX_STATUS_LISTEN": s.addr(topology.Nginx, "status"),
+		"WEB_ROOT":            filepath.Join(source, "web", "shop"),
 	}
 	for _, l := range s.topo.LinksFrom(topology.Nginx) {
 		names[l.Env()] = s.linkAddr(l)
@@ -90,19 +88,20 @@ func (s *Stack) nginxNames(source string) map[string]string {
 	return names
 }
 
-// expand replaces ${NAME}. Other dollars are nginx's own variables; a name in
-// capitals that nobody knows is a mistake.
+// inBraces finds ${NAME} and nothing else: $name is nginx's own.
+var inBraces = regexp.MustCompile(`\$\{([A-Z0-9_]+)\}`)
+
+// expand replaces every ${NAME}; one that nobody knows is a mistake.
 func expand(text string, names map[string]string) (string, error) {
-	for name, value := range names {
-		text = strings.ReplaceAll(text, "${"+name+"}", value)
-	}
-	for _, part := range strings.Split(text, "${")[1:] {
-		name, _, _ := strings.Cut(part, "}")
-		if name != "" && name == strings.ToUpper(name) {
-			return "", fmt.Errorf("nothing is called ${%s}", name)
+	var unknown []error
+	text = inBraces.ReplaceAllStringFunc(text, func(found string) string {
+		value, ok := names[found[2:len(found)-1]]
+		if !ok {
+			unknown = append(unknown, fmt.Errorf("nothing is called %s", found))
 		}
-	}
-	return text, nil
+		return value
+	})
+	return text, errors.Join(unknown...)
 }
 
 // nginxMain is everything outside the site: where files go and how many
@@ -124,32 +123,6 @@ http {
     image/png png; image/webp webp; image/x-icon ico; font/woff2 woff2; application/manifest+json webmanifest; text/plain txt;
   }
   default_type application/octet-stream;
-  include status.conf;
   include site.conf;
-}
-`
-
-func (s *Stack) statusServer() string {
-	return fmt.Sprintf("server { listen %s; location = /stub_status { stub_status; } }\n", s.addr(topology.Nginx, "status"))
-}
-
-// plainSite serves a tree without a configuration of its own.
-const plainSite = `upstream app { zone app 64k; server ${APP_1_ADDR} max_fails=2 fail_timeout=2s; server ${APP_2_ADDR} max_fails=2 fail_timeout=2s; server ${APP_3_ADDR} max_fails=2 fail_timeout=2s; keepalive 64; }
-upstream auth { zone auth 64k; server ${AUTH_ADDR}; keepalive 16; }
-proxy_http_version 1.1;
-proxy_set_header Connection "";
-proxy_set_header Host $host;
-proxy_connect_timeout 300ms;
-proxy_send_timeout 2s;
-proxy_read_timeout 2s;
-proxy_next_upstream error timeout http_502 http_503;
-proxy_next_upstream_tries 2;
-proxy_next_upstream_timeout 2s;
-server {
-  listen ${LISTEN_ADDR};
-  add_header X-Upstream $upstream_addr always;
-  location /api/auth/ { proxy_pass http://auth; }
-  location /api/ { proxy_pass http://app; }
-  location / { root ${SHOP_ROOT}; }
 }
 `

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"eventflow/scenarios/stack"
 )
 
 // command is a program to start: what a child is told, and as whom it runs.
@@ -116,8 +118,9 @@ func (p *process) terminate(grace time.Duration) {
 	p.kill()
 }
 
-// kill ends the process and its group at once, and waits: a successor that
-// overlaps the dying one would find its port and files taken.
+// kill ends the process and everything that it has started, and waits until all
+// are gone. A successor would otherwise meet them: PostgreSQL refuses to start
+// while one of its old backends still holds the shared memory.
 func (p *process) kill() {
 	p.expected.Store(true)
 	select {
@@ -125,8 +128,41 @@ func (p *process) kill() {
 		return
 	default:
 	}
+	tree := descendants(p.pid())
 	killGroup(p.pid())
 	<-p.done
+	for _, d := range tree { // backends lead groups of their own
+		d.end()
+	}
+}
+
+// end kills a process unless it is gone already, and waits until it is.
+func (p Process) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	// What cannot be killed within patience is in the hands of the kernel; Down
+	// looks again and reports it.
+	_ = stack.Until(ctx, poll/10, func(context.Context) error {
+		if !p.Alive() {
+			return nil
+		}
+		_ = syscall.Kill(p.PID, syscall.SIGKILL)
+		return fmt.Errorf("process %d is still there", p.PID)
+	})
+}
+
+// descendants are the process's children, their children and so on.
+func descendants(pid int) []Process {
+	children := map[int][]int{}
+	for child, parent := range parents() {
+		children[parent] = append(children[parent], child)
+	}
+	var all []Process
+	for queue := children[pid]; len(queue) > 0; queue = queue[1:] {
+		all = append(all, processOf(queue[0]))
+		queue = append(queue, children[queue[0]]...)
+	}
+	return all
 }
 
 // killGroup kills the process and all that it has started in its group. Nothing

@@ -46,15 +46,8 @@ func canIsolate(s *starter) bool {
 // clock tick in which it began. Empty when there is no such process, or it is a
 // zombie, which holds nothing any more.
 func startMark(pid int) string {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name may contain anything, so count from the last parenthesis: field 3
-	// of proc(5), the state, comes first, and field 22 is the start time.
-	_, rest, _ := bytes.Cut(stat[bytes.LastIndexByte(stat, ')'):], []byte(" "))
-	fields := strings.Fields(string(rest))
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+	fields := stat(pid)
+	if fields == nil || fields[0] == "Z" || fields[0] == "X" {
 		return ""
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -62,6 +55,32 @@ func startMark(pid int) string {
 		return ""
 	}
 	return strings.TrimSpace(string(boot)) + "/" + fields[19]
+}
+
+// stat is what the kernel says of a process from its state on, which is field 3
+// of proc_pid_stat(5); nil if there is no such process. The name before it may
+// contain anything, so it ends at the last parenthesis.
+func stat(pid int) []string {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	fields := strings.Fields(string(line[bytes.LastIndexByte(line, ')')+1:]))
+	if len(fields) < 20 {
+		return nil
+	}
+	return fields
+}
+
+// parents maps every process to its parent.
+func parents() map[int]int {
+	all := map[int]int{}
+	for _, pid := range processes() {
+		if fields := stat(pid); fields != nil {
+			all[pid], _ = strconv.Atoi(fields[1])
+		}
+	}
+	return all
 }
 
 // marked finds the living processes that were started with the variable in their

@@ -31,6 +31,25 @@ func startMark(pid int) string {
 	return strings.TrimSpace(string(out))
 }
 
+// parents maps every process to its parent.
+func parents() map[int]int {
+	out, err := exec.Command("ps", "-axo", "pid=,ppid=").Output()
+	if err != nil {
+		return nil
+	}
+	all := map[int]int{}
+	for _, line := range strings.Split(string(out), "\n") {
+		if f := strings.Fields(line); len(f) == 2 {
+			pid, err1 := strconv.Atoi(f[0])
+			parent, err2 := strconv.Atoi(f[1])
+			if err1 == nil && err2 == nil {
+				all[pid] = parent
+			}
+		}
+	}
+	return all
+}
+
 // marked finds nothing: other systems do not show a process's environment.
 func marked(string) []int { return nil }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -71,16 +72,15 @@ func (s *Stack) up(ctx context.Context) error {
 	if err := s.occupy(ctx); err != nil {
 		return err
 	}
-	built := make(chan struct{})
 	s.units = s.plan(source)
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.provide(gctx, source, built) })
+	g.Go(func() error { return s.provide(gctx, source) })
 	done := map[topology.Name]chan struct{}{}
 	for _, u := range s.units {
 		done[u.name] = make(chan struct{})
 	}
 	for _, u := range s.units {
-		g.Go(func() error { return s.raise(gctx, u, built, done) })
+		g.Go(func() error { return s.raise(gctx, u, done) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -105,8 +105,57 @@ func (s *Stack) plan(source string) []unit {
 
 // provide puts the built programs into the stack's bin folder. Servers that need
 // none start meanwhile.
-func (s *Stack) provide(ctx context.Context, source string, built chan<- struct{}) error {
-	wanted := map[string]string{} // program -> package
+func (s *Stack) provide(ctx context.Context, source string) error {
+	programs, err := s.programs(ctx, source)
+	if err != nil {
+		return err
+	}
+	for name, path := range programs {
+		if err := link(path, s.path("bin", name)); err != nil {
+			return err
+		}
+	}
+	close(s.built)
+	return nil
+}
+
+// Programs builds what Up would build, without starting anything, and returns
+// where each program lies by its name.
+func (s *Stack) Programs(ctx context.Context) (map[string]string, error) {
+	source, err := s.source()
+	if err != nil {
+		return nil, err
+	}
+	return s.programs(ctx, source)
+}
+
+func (s *Stack) programs(ctx context.Context, source string) (map[string]string, error) {
+	paths := map[string]string{}
+	var missing []string
+	for name, pkg := range s.wantedPrograms() {
+		paths[name] = filepath.Join(s.cfg.Bin, name)
+		if _, err := os.Stat(paths[name]); s.cfg.Bin == "" || err != nil {
+			missing = append(missing, pkg)
+			delete(paths, name)
+		}
+	}
+	if len(missing) == 0 {
+		return paths, nil
+	}
+	slices.Sort(missing)
+	dir, err := build(ctx, source, missing)
+	if err != nil {
+		return nil, err
+	}
+	for _, pkg := range missing {
+		paths[filepath.Base(pkg)] = filepath.Join(dir, filepath.Base(pkg))
+	}
+	return paths, nil
+}
+
+// wantedPrograms maps each program that the stack runs to its package.
+func (s *Stack) wantedPrograms() map[string]string {
+	wanted := map[string]string{}
 	if s.wants(topology.Toxiproxy) {
 		wanted[toxiproxyBinary] = toxiproxyPackage
 	}
@@ -115,38 +164,11 @@ func (s *Stack) provide(ctx context.Context, source string, built chan<- struct{
 			wanted[p.Binary] = systemPackage(p.Binary)
 		}
 	}
-	from := map[string]string{}
-	var missing []string
-	for name, pkg := range wanted {
-		given := filepath.Join(s.cfg.Bin, name)
-		if _, err := os.Stat(given); s.cfg.Bin != "" && err == nil {
-			from[name] = given
-			continue
-		}
-		missing = append(missing, pkg)
-	}
-	if len(missing) > 0 {
-		dir, err := build(ctx, source, missing)
-		if err != nil {
-			return err
-		}
-		for name := range wanted {
-			if from[name] == "" {
-				from[name] = filepath.Join(dir, name)
-			}
-		}
-	}
-	for name, path := range from {
-		if err := link(path, s.path("bin", name)); err != nil {
-			return err
-		}
-	}
-	close(built)
-	return nil
+	return wanted
 }
 
 // raise brings one service up and then tells those that wait for it.
-func (s *Stack) raise(ctx context.Context, u unit, built <-chan struct{}, done map[topology.Name]chan struct{}) (err error) {
+func (s *Stack) raise(ctx context.Context, u unit, done map[topology.Name]chan struct{}) (err error) {
 	begun := time.Now()
 	report := func(st stack.State, err error) {
 		s.report(stack.Progress{Service: u.name, State: st, Elapsed: time.Since(begun), Err: err})
@@ -165,7 +187,7 @@ func (s *Stack) raise(ctx context.Context, u unit, built <-chan struct{}, done m
 			return err
 		}
 	}
-	if err := s.await(ctx, u, built, done); err != nil {
+	if err := s.await(ctx, u, done); err != nil {
 		return err
 	}
 	report(stack.Starting, nil)
@@ -184,10 +206,10 @@ func (s *Stack) raise(ctx context.Context, u unit, built <-chan struct{}, done m
 
 // await waits for the programs, if the service is one of ours, and for the
 // services that it needs.
-func (s *Stack) await(ctx context.Context, u unit, built <-chan struct{}, done map[topology.Name]chan struct{}) error {
+func (s *Stack) await(ctx context.Context, u unit, done map[topology.Name]chan struct{}) error {
 	wait := []<-chan struct{}{}
 	if u.name == topology.Toxiproxy || u.orderly {
-		wait = append(wait, built)
+		wait = append(wait, s.built)
 	}
 	for _, n := range u.needs {
 		if c := done[n]; c != nil {
@@ -214,21 +236,37 @@ func (s *Stack) start(ctx context.Context, u unit) error {
 		p.kill()
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.ReadyTimeout)
-	defer cancel()
-	ctx, died := context.WithCancelCause(ctx)
-	defer died(nil)
-	go func() {
-		select {
-		case <-p.done:
-			died(fmt.Errorf("it ended: %w", p.err))
-		case <-ctx.Done():
-		}
-	}()
+	ctx, give := context.WithCancelCause(ctx)
+	defer give(nil)
+	go s.watch(ctx, p, give)
 	if err := stack.Until(ctx, poll, u.ready); err != nil {
 		return fmt.Errorf("not ready: %w%s", err, quote([]byte(lastLines(s.logPath(u.name)))))
 	}
 	return nil
+}
+
+// watch ends the wait for a service that has died, or had its time. The time
+// counts from when the programs are built: a compiler at work leaves a server
+// next to nothing of a small machine.
+func (s *Stack) watch(ctx context.Context, p *process, give context.CancelCauseFunc) {
+	late := make(<-chan time.Time)
+	built := s.built
+	for {
+		select {
+		case <-built:
+			timer := time.NewTimer(s.cfg.ReadyTimeout)
+			defer timer.Stop()
+			late, built = timer.C, nil
+		case <-late:
+			give(fmt.Errorf("no answer within %v: %w", s.cfg.ReadyTimeout, context.DeadlineExceeded))
+			return
+		case <-p.done:
+			give(fmt.Errorf("it ended: %w", p.err))
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // adopt notes a child in stack.json, unless the stack is going down.

@@ -81,6 +81,7 @@ func Up(t *testing.T, stacks ...stack.Stack) {
 	results := make(chan error, len(stacks))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*Patience) // a first build of the programs included
 	defer cancel()
+	begun := time.Now()
 	for _, st := range stacks {
 		t.Cleanup(func() { Down(t, st) })
 		go func() { results <- st.Up(ctx) }()
@@ -91,6 +92,7 @@ func Up(t *testing.T, stacks ...stack.Stack) {
 	if t.Failed() {
 		t.FailNow()
 	}
+	t.Logf("%d up after %v", len(stacks), time.Since(begun).Round(time.Millisecond))
 }
 
 // Down is for clean-up: the test's own context has ended by then.
