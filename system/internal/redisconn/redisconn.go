@@ -21,7 +21,7 @@ type Options struct {
 	Password string        // empty: none
 	Timeout  time.Duration // of one dial, one write, one read; default 200 ms
 	PoolSize int           // connections; default 32: measured to saturate one Redis
-	Log      *slog.Logger  // takes what the library would print to stderr
+	Log      *slog.Logger  // takes what the library would print to stderr; nil: nobody does
 }
 
 // Open makes a client. It connects when first used, so Redis may be down.
@@ -32,10 +32,8 @@ type Options struct {
 // refused connection take 1.7 s.
 func Open(o Options) *redis.Client {
 	o = o.withDefaults()
-	if o.Log != nil {
-		// The library has one logger for the whole process and no other way in.
-		redis.SetLogger(libraryLog{o.Log})
-	}
+	// The library has one logger for the whole process and no other way in.
+	redis.SetLogger(libraryLog{o.Log})
 	return redis.NewClient(&redis.Options{
 		Addr: o.Addr, Password: o.Password, Protocol: 2,
 		DialTimeout: o.Timeout, ReadTimeout: o.Timeout, WriteTimeout: o.Timeout,
@@ -48,6 +46,9 @@ func Open(o Options) *redis.Client {
 func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = 200 * time.Millisecond
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.PoolSize <= 0 {
 		o.PoolSize = 32

@@ -54,7 +54,7 @@ func (l *Locks) take(ctx context.Context, v view, want ticket.Lock) (*record, fu
 		id: want.ID, user: want.User, event: want.Event, seats: want.Seats, amount: want.AmountCents,
 		state: StateLocked, created: v.now, expires: v.now.Add(l.ttl),
 	}
-	write, err := l.writeNew(ctx, rec)
+	write, err := l.writeNew(ctx, rec, v.rec != nil)
 	return rec, write, err
 }
 
@@ -72,13 +72,15 @@ func reusable(rec *record, want ticket.Lock) error {
 	return ticket.ErrLockInUse
 }
 
-func (l *Locks) writeNew(ctx context.Context, rec *record) (func(redis.Pipeliner), error) {
+func (l *Locks) writeNew(ctx context.Context, rec *record, again bool) (func(redis.Pipeliner), error) {
 	fields, err := rec.fields()
 	if err != nil {
 		return nil, err
 	}
 	return func(p redis.Pipeliner) {
-		p.Del(ctx, lockKey(rec.id)) // a released lock's last fields
+		if again { // its last life's fields
+			p.Del(ctx, lockKey(rec.id))
+		}
 		p.HSet(ctx, lockKey(rec.id), fields...)
 		l.hold(ctx, p, rec, l.ttl)
 	}, nil
