@@ -63,6 +63,7 @@ func testInit(t *testing.T, pg *servertest.Postgres) {
 	out, err := pg.Init(db, servertest.Password)
 	require.NoError(t, err, "second run: %s", out)
 	assert.Equal(t, before, pg.Query(t, db, count), "the second run changed something")
+	assert.Equal(t, []string{"3"}, pg.Query(t, db, `select count(*)::text from pg_authid where rolname like 'eventflow%' and rolcanlogin and rolpassword like 'SCRAM-SHA-256%'`))
 	out, err = pg.Init(db, "")
 	require.Error(t, err, "init.sql ran without passwords")
 	assert.Contains(t, string(out), "EVENTFLOW_APP_PASSWORD is not set")
