@@ -56,6 +56,10 @@ type Lab struct {
 	// and says so rather than blaming EventFlow. Nil: nobody knows.
 	Exits <-chan stack.Exit
 
+	// Restart ends a service and starts it again on its old ports; nil when the
+	// stack cannot. Healing needs it when the proxy server itself is stuck.
+	Restart func(context.Context, topology.Name) error
+
 	busy sync.Mutex
 }
 
@@ -109,7 +113,7 @@ func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	d.injector = NewInjector(l.Map, l.Endpoints)
+	d.injector = NewInjector(l.Map, l.Endpoints, l.restartProxies()...)
 	if d.auditor, err = audit.Open(ctx, audit.ConfigOf(l.Endpoints)); err != nil {
 		return nil, fmt.Errorf("open audit: %w", err)
 	}
@@ -123,8 +127,16 @@ func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
 }
 
 // NewInjector breaks and heals the links of a running stack.
-func NewInjector(m topology.Map, e stack.Endpoints) *fault.Injector {
-	return fault.New(e.Toxiproxy, m, func(l topology.Link) string { return e.Links[l.Name()] })
+func NewInjector(m topology.Map, e stack.Endpoints, opts ...fault.Option) *fault.Injector {
+	return fault.New(e.Toxiproxy, m, func(l topology.Link) string { return e.Links[l.Name()] }, append(opts, fault.Plan(e.Proxies))...)
+}
+
+// restartProxies is the injector's last resort, where the stack offers it.
+func (l *Lab) restartProxies() []fault.Option {
+	if l.Restart == nil {
+		return nil
+	}
+	return []fault.Option{fault.Restart(func(ctx context.Context) error { return l.Restart(ctx, topology.Toxiproxy) })}
 }
 
 func (d *drill) openSale(ctx context.Context) (int, error) {

@@ -46,6 +46,9 @@ type Endpoints struct {
 	Health        map[topology.Name]string `json:"health"` // base URL of each EventFlow program
 
 	Links map[string]string `json:"links"` // link's name -> host:port of its proxy
+	// Proxies are what the proxy server was told at its start: whoever heals a link
+	// can make its proxy anew.
+	Proxies []topology.ProxyConfig `json:"proxies"`
 
 	// QueueLag is how old RabbitMQ's word on its queues may be; 0: not known. It
 	// follows from the broker's quorum_tick_interval.

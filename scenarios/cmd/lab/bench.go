@@ -17,7 +17,8 @@ type bench struct {
 	endpoints stack.Endpoints
 	logs      func(context.Context, topology.Name) (io.ReadCloser, error)
 	exits     <-chan stack.Exit
-	down      func(context.Context) error // nil: not ours to stop
+	restart   func(context.Context, topology.Name) error // nil: not ours to restart
+	down      func(context.Context) error                // nil: not ours to stop
 }
 
 const (
@@ -54,7 +55,7 @@ func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error)
 		return nil, environment(err)
 	}
 	out.ready(time.Since(began), s.Endpoints())
-	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), down: s.Down}, nil
+	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, down: s.Down}, nil
 }
 
 // attach finds a stack that another process brought up.

@@ -129,6 +129,6 @@ func merged(results []lab.Result) invariant.Verdict {
 func (b *bench) lab(artifacts string, out *printer) *lab.Lab {
 	return &lab.Lab{
 		Map: topology.EventFlow(), Endpoints: b.endpoints, Artifacts: artifacts,
-		Watch: out.event, Logs: b.logs, Exits: b.exits,
+		Watch: out.event, Logs: b.logs, Exits: b.exits, Restart: b.restart,
 	}
 }

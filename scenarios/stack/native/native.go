@@ -207,6 +207,7 @@ func (s *Stack) register() error {
 		Endpoints: stack.At("native", host, s.topo, s.claim.block, s.secrets),
 	}
 	s.state.Endpoints.QueueLag = queueLag
+	s.state.Endpoints.Proxies = s.proxies()
 	s.launch.mark = s.state.variable()
 	return s.state.save()
 }

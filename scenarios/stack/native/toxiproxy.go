@@ -30,9 +30,13 @@ func (s *Stack) toxiproxy() unit {
 	}
 }
 
+// proxies is one proxy per link of the map.
+func (s *Stack) proxies() []topology.ProxyConfig {
+	return s.topo.Proxies(s.linkAddr, func(l topology.Link) string { return s.addr(l.To) })
+}
+
 func (s *Stack) writeProxies(path string) error {
-	proxies := s.topo.Proxies(s.linkAddr, func(l topology.Link) string { return s.addr(l.To) })
-	data, err := json.MarshalIndent(proxies, "", "  ")
+	data, err := json.MarshalIndent(s.proxies(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode proxies: %w", err)
 	}
