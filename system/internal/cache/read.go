@@ -142,7 +142,7 @@ func load[T any](ctx context.Context, c *Cache, k *kind[T], id int) (T, error) {
 	if err == nil {
 		return v, nil
 	}
-	if !errors.Is(err, ticket.ErrNoEvent) && !errors.Is(err, ticket.ErrUnavailable) {
+	if !errors.Is(err, ticket.ErrNoEvent) {
 		err = ticket.Unavailable("catalogue", err)
 	}
 	c.failed.note(k.key(id), err)
