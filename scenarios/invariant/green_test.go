@@ -198,7 +198,14 @@ func (s *simulation) reads() {
 	}
 }
 
-func drawGreen(t *rapid.T) history.History {
+func drawGreen(t *rapid.T) history.History { return draw(t, rapid.IntRange(0, 12).Draw(t, "groups")) }
+
+// plain is a green history of nothing but the fixed stories.
+func plain() history.History {
+	return rapid.Custom(func(t *rapid.T) history.History { return draw(t, 0) }).Example(1)
+}
+
+func draw(t *rapid.T, groups int) history.History {
 	raw, err := json.Marshal(spec())
 	require.NoError(t, err)
 	s := &simulation{t: t, h: history.History{
@@ -220,7 +227,7 @@ func drawGreen(t *rapid.T) history.History {
 	}
 	s.fixed()
 	s.reads()
-	for g := range rapid.IntRange(0, 12).Draw(t, "groups") {
+	for g := range groups {
 		s.story(g, s.ms(0, 30000))
 	}
 	return renumber(s.h)

@@ -2,6 +2,7 @@ package invariant_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -130,4 +131,47 @@ func TestRecoveryTimeIsTheLastFailure(t *testing.T) {
 		}
 	}
 	require.Nil(t, invariant.Judge(h).Numbers.RecoveryMS, "a kind that failed and never succeeded has not recovered")
+}
+
+// TestTheFiguresOfThePlainHistory pins what each witness and each number counts.
+func TestTheFiguresOfThePlainHistory(t *testing.T) {
+	r := invariant.Judge(plain())
+	for i, want := range []int64{1, 9300, 1, 8, 9, 2, 2, 1, 7} {
+		w := spec().Witnesses[i]
+		require.Equal(t, want, r.Of(invariant.NonVacuity)[i+1].Counts["seen"], w.Name)
+	}
+	n := r.Numbers
+	require.Equal(t, []int{2, 1, 1, 0}, []int{n.Accepted, n.AcceptedBaseline, n.AcceptedFault, n.AcceptedRecover})
+	require.Equal(t, []int{2, 3, 1, 2, 2}, []int{n.Persisted, n.Confirmed, n.Rejected, n.UnknownPurchases, n.Recovered})
+}
+
+func TestARiseIsCountedFromTheLowestEarlierValue(t *testing.T) {
+	h := plain()
+	for i, x := range []float64{8, 8, 8, 8, 8, 6, 9, 12, 3, 5} {
+		h.Samples[i].Values["queue_ready"] = x
+	}
+	s := spec()
+	s.Witnesses[3].Phase = "cut"
+	got := invariant.JudgeBy(h, s).Of(invariant.NonVacuity)
+	require.Equal(t, int64(6), got[4].Counts["seen"], "from 6 to 12")
+	require.Equal(t, int64(12), got[5].Counts["seen"])
+}
+
+// TestEvidenceNamesTheOffenders, and nothing that is in order.
+func TestEvidenceNamesTheOffenders(t *testing.T) {
+	h := plain()
+	insert(&h, 15*time.Second, ms, history.Op{Kind: history.Register, Outcome: history.OK, Code: 201, Node: "app-2"})
+	f := invariant.Judge(h).Failed()[0]
+	require.Len(t, f.Evidence, 1)
+	require.Contains(t, f.Evidence[0], "register at 15.000s: ok (201 app-2)")
+
+	h = plain()
+	insert(&h, 25*time.Second, ms, history.Op{Kind: history.Seats, Outcome: history.Refused, Code: 503})
+	f = invariant.Judge(h).Failed()[0]
+	require.Len(t, f.Evidence, 1)
+	require.Contains(t, f.Evidence[0], "last failure: op")
+
+	h = plain()
+	mutants[slices.IndexFunc(mutants, func(m mutant) bool { return m.flips == invariant.AcceptConflict })].change(&h)
+	require.Contains(t, invariant.Judge(h).Failed()[0].Evidence[0], "in favour of tx-lock-w")
 }

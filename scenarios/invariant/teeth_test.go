@@ -227,6 +227,7 @@ var mutants = []mutant{
 		o.Outcome, o.Return = "", 0
 	}},
 	{"a phase never ended", invariant.Sound, invariant.Invalid, func(h *history.History) { h.Phases[2].End = 0 }},
+	{"a phase ended before it began", invariant.Sound, invariant.Invalid, func(h *history.History) { h.Phases[1].End = time.Second }},
 	{"an op id twice", invariant.Sound, invariant.Invalid, func(h *history.History) { h.Ops[3].ID = h.Ops[2].ID }},
 	{"the clock went back", invariant.Sound, invariant.Invalid, func(h *history.History) {
 		last := &h.Ops[len(h.Ops)-1]
