@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -69,7 +70,10 @@ func rootCommand(out, errOut io.Writer) *cobra.Command {
 		Long:          "lab starts EventFlow with every link behind Toxiproxy, plays scenarios against it and judges the record.\n\nExit codes: " + exitHelp,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetOut(out)
 	root.SetErr(errOut)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
@@ -78,4 +82,16 @@ func rootCommand(out, errOut io.Writer) *cobra.Command {
 	root.AddCommand(upCommand(), downCommand(), statusCommand(), listCommand(), runCommand(), judgeCommand(), doctorCommand())
 	root.AddCommand(faultCommands()...)
 	return root
+}
+
+// knownCommand is reached only by words that are no command.
+func knownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see `lab --help`"
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usage("no command is called %q; %s", args[0], hint)
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"eventflow/scenarios"
+	"eventflow/scenarios/lab"
+)
+
+// alone keeps a test away from stacks that are up on this machine.
+func alone(t *testing.T) {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+}
+
+func call(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(args, &o, &e)
+	return code, o.String(), e.String()
+}
+
+// TestMistakes: each wrong call says what is wrong and what to write instead,
+// and exits with the code that stands for it.
+func TestMistakes(t *testing.T) {
+	alone(t)
+	cases := []struct {
+		name string
+		args []string
+		code int
+		says []string
+	}{
+		{"unknown command", []string{"rnu"}, exitUsage, []string{`"rnu"`, "run"}},
+		{"unknown flag", []string{"run", "calm", "--sed", "1"}, exitUsage, []string{"--sed", "lab run --help"}},
+		{"no scenario", []string{"run"}, exitUsage, []string{"needs a scenario", "postgres-cut"}},
+		{"unknown scenario", []string{"run", "postgre-cut"}, exitUsage, []string{`"postgre-cut"`, "did you mean postgres-cut?"}},
+		{"unknown stack", []string{"run", "calm", "--stack", "kubernetes"}, exitUsage, []string{`"kubernetes"`, "native and running"}},
+		{"no links", []string{"cut"}, exitUsage, []string{"needs links", "app-2_redis"}},
+		{"unknown link", []string{"cut", "app-9_redis"}, exitUsage, []string{`"app-9_redis"`, "app-1_redis"}},
+		{"unknown link to heal", []string{"heal", "app-9_redis"}, exitUsage, []string{`"app-9_redis"`}},
+		{"no delay", []string{"slow", "postgres", "--delay", "0s"}, exitUsage, []string{"delay"}},
+		{"no stack is up", []string{"cut", "postgres"}, exitEnvironment, []string{"no stack is up", "lab up"}},
+		{"nothing to stop", []string{"down"}, exitEnvironment, []string{"no stack is up"}},
+		{"no such journal", []string{"judge", "nowhere.jsonl"}, exitUsage, []string{"nowhere.jsonl", "no such file"}},
+		{"ports out of range", []string{"run", "calm", "--base", "70000"}, exitEnvironment, []string{"70000", "32767"}},
+		{"arguments where none are taken", []string{"status", "now"}, exitUsage, []string{"takes no arguments"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errOut := call(t, c.args...)
+			assert.Equal(t, c.code, code, "%s%s", out, errOut)
+			for _, words := range c.says {
+				assert.Contains(t, errOut, words)
+			}
+		})
+	}
+}
+
+func TestListNamesEveryScenarioWithItsClaim(t *testing.T) {
+	code, out, errOut := call(t, "list")
+	require.Equal(t, exitPass, code, errOut)
+	code, spanish, _ := call(t, "list", "--es")
+	require.Equal(t, exitPass, code)
+	for _, s := range scenarios.All() {
+		assert.Contains(t, out, s.Name)
+		assert.Contains(t, out, s.Claim.EN)
+		assert.Contains(t, spanish, s.Claim.ES)
+	}
+	code, asJSON, _ := call(t, "list", "--json")
+	require.Equal(t, exitPass, code)
+	var decoded []lab.Scenario
+	require.NoError(t, json.Unmarshal([]byte(asJSON), &decoded))
+	assert.Equal(t, scenarios.All(), decoded, "a scenario survives its journey as JSON")
+}
+
+func TestABrokenJournalIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte("{\"t\":\"meta\"}\nnonsense\n{}\n"), 0o600))
+	code, _, errOut := call(t, "judge", path)
+	assert.Equal(t, exitUsage, code)
+	assert.Contains(t, errOut, path)
+}
+
+func TestNoColourIntoAPipe(t *testing.T) {
+	alone(t)
+	_, out, _ := call(t, "status")
+	assert.Contains(t, out, "no stack is up")
+	assert.False(t, strings.Contains(out, "\x1b["), "escape codes in %q", out)
+}
