@@ -22,6 +22,13 @@ const firstAuto = 22000
 type claim struct {
 	block topology.Block
 	lock  *os.File
+	guard net.Listener // for other users' laboratories, which have locks of their own
+}
+
+// guardPort is the block's last port. No service and no link has it; whoever
+// listens there has the block.
+func guardPort(b topology.Block) listener {
+	return listener{b.Base + topology.BlockSize - 1, "the block itself"}
 }
 
 // claimBlock takes the block that starts at base, or with base 0 the first in
@@ -58,6 +65,10 @@ func claimOne(run string, m topology.Map, b topology.Block) (*claim, error) {
 		return nil, err
 	}
 	c := &claim{block: b, lock: lock}
+	guard := guardPort(b)
+	if c.guard, err = net.Listen("tcp", addr(guard.port)); err != nil {
+		return nil, errors.Join(taken(guard, err), c.release())
+	}
 	if err := portsFree(ports(m, b)); err != nil {
 		return nil, errors.Join(err, c.release())
 	}
@@ -79,6 +90,9 @@ func (c *claim) release() error {
 		return nil
 	}
 	err := errors.Join(os.Remove(c.lock.Name()), c.lock.Close())
+	if c.guard != nil {
+		err = errors.Join(err, c.guard.Close())
+	}
 	c.lock = nil
 	if err != nil {
 		return fmt.Errorf("release ports %d: %w", c.block.Base, err)

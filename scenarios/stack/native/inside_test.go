@@ -73,3 +73,16 @@ func TestBlockIsHeldOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, left, "no lock file stays behind")
 }
+
+// Two users' laboratories do not see each other's locks.
+func TestBlockIsHeldAgainstOtherUsers(t *testing.T) {
+	m := topology.EventFlow()
+	one, err := claimBlock(t.TempDir(), m, 0, false)
+	require.NoError(t, err)
+	_, err = claimBlock(t.TempDir(), m, one.block.Base, false)
+	assert.ErrorContains(t, err, "is taken by")
+	require.NoError(t, one.release())
+	for _, l := range ports(m, one.block) {
+		assert.NotEqual(t, guardPort(one.block).port, l.port, "%s listens on the guard's port", l.owner)
+	}
+}
