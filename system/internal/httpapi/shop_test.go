@@ -100,6 +100,9 @@ func (b *broker) Publish(ctx context.Context, p ticket.Purchase) error {
 	if hook != nil {
 		hook()
 	}
+	if ctx.Err() != nil {
+		return ticket.Unknown("rabbitmq", ctx.Err())
+	}
 	return err
 }
 
