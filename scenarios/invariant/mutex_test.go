@@ -100,6 +100,8 @@ func TestLockMutex(t *testing.T) {
 		{name: "bought, perhaps", steps: []step{took(1, 2, "a", 60), bought(3, 4, "a", history.Unknown), took(5, 6, "b", 5)}},
 		{name: "purchase refused", steps: []step{took(1, 2, "a", 60), bought(3, 4, "a", history.Refused), took(5, 6, "b", 5)}, broken: true},
 		{name: "in doubt, then accepted", steps: []step{took(1, 2, "a", 5), bought(3, 4, "a", history.Unknown), bought(5, 6, "a", history.OK), took(90, 91, "b", 5)}, broken: true},
+		{name: "in doubt is not yet accepted", steps: []step{
+			took(1, 2, "a", 2), bought(3, 4, "a", history.Unknown), took(4.2, 4.3, "b", 0.5), bought(5, 6, "a", history.OK)}},
 
 		{name: "forgotten", steps: []step{took(1, 2, "a", 60), took(5, 6, "b", 5)}, faults: wipe},
 		{name: "forgotten while it was asked for", steps: []step{took(3.2, 3.5, "a", 60), took(5, 6, "b", 5)}, faults: wipe},

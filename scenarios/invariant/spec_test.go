@@ -175,3 +175,19 @@ func TestEvidenceNamesTheOffenders(t *testing.T) {
 	mutants[slices.IndexFunc(mutants, func(m mutant) bool { return m.flips == invariant.AcceptConflict })].change(&h)
 	require.Contains(t, invariant.Judge(h).Failed()[0].Evidence[0], "in favour of tx-lock-w")
 }
+
+func TestTheFirstSuccessIsNotUndoneByALaterFailure(t *testing.T) {
+	h := plain()
+	insert(&h, 25*time.Second, ms, history.Op{Kind: history.Seats, Outcome: history.Refused, Code: 503})
+	s := spec()
+	s.Recovery[0].Last = 0
+	require.Empty(t, invariant.JudgeBy(h, s).Failed())
+}
+
+func TestUnknownPurchasesAreCountedByTheirPhase(t *testing.T) {
+	s := spec()
+	for phase, want := range map[string]int64{history.Baseline: 1, "cut": 1, history.Recover: 0} {
+		s.Witnesses[5].Phase = phase
+		require.Equal(t, want, invariant.JudgeBy(plain(), s).Of(invariant.NonVacuity)[6].Counts["seen"], phase)
+	}
+}
