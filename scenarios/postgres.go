@@ -88,7 +88,7 @@ func PostgresLoseReplies() lab.Scenario {
 			Recovery: []invariant.RecoveryBound{back(history.Register, 2, 4, 5), back(history.Purchase, 1, 2, 10)},
 			Witnesses: []invariant.Witness{
 				bit("lost"),
-				{Name: "rows committed although no answer came back", Measure: invariant.SampleRise, Phase: "lost", Series: "ledger_rows", Min: 1},
+				// Who is asked again and has the row already has committed without being told.
 				{Name: "purchases that the ledger was asked to write twice", Measure: invariant.SampleRise, Series: "consumer_duplicates", Min: 1},
 				count("purchases accepted meanwhile", "lost", history.Purchase, accepted(), 50),
 			},

@@ -24,7 +24,7 @@ type series struct {
 var counted = []series{
 	{"consumer_received", "eventflow_consumer_received_total", nil},
 	{"consumer_redelivered", "eventflow_consumer_redelivered_total", nil},
-	{"consumer_duplicates", "eventflow_consumer_settled_total", map[string]string{"result": "duplicate"}},
+	{"consumer_duplicates", "eventflow_consumer_settled_total", map[string]string{"result": "dup_confirmed"}},
 	{inflight, "eventflow_consumer_inflight", nil},
 	{"cache_hits", "eventflow_cache_reads_total", map[string]string{"result": "hit"}},
 	{"cache_stale", "eventflow_cache_reads_total", map[string]string{"result": "stale"}},
