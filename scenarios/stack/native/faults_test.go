@@ -26,20 +26,6 @@ func only(names ...topology.Name) func(*native.Config) {
 	return func(c *native.Config) { c.Services = names }
 }
 
-// freeBase is the base of a block that was free a moment ago.
-func freeBase(t *testing.T) int {
-	t.Helper()
-	for base := 30000; base < 32000; base += topology.BlockSize {
-		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+11)))
-		if err == nil {
-			require.NoError(t, ln.Close())
-			return base
-		}
-	}
-	t.Fatal("no free block")
-	return 0
-}
-
 func upError(t *testing.T, st *native.Stack) error {
 	t.Helper()
 	t.Cleanup(func() { stacktest.Down(t, st) })
@@ -49,7 +35,7 @@ func upError(t *testing.T, st *native.Stack) error {
 }
 
 func TestPortTaken(t *testing.T) {
-	base := freeBase(t)
+	base := ownBase(t)
 	redis, _ := topology.EventFlow().Service(topology.RedisDB)
 	ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+redis.Offset)))
 	require.NoError(t, err)

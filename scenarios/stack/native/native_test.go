@@ -2,8 +2,13 @@ package native_test
 
 import (
 	"flag"
+	"net"
 	"os"
+	"strconv"
+	"sync/atomic"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/native"
@@ -28,10 +33,11 @@ func asked() []topology.Name {
 }
 
 // open makes a stack, or skips the test where the servers are not installed.
-func open(t *testing.T, change ...func(*native.Config)) *native.Stack {
+func open(t testing.TB, change ...func(*native.Config)) *native.Stack {
 	t.Helper()
 	requireServers(t)
 	cfg := native.Config{
+		Base:     ownBase(t),
 		Services: asked(),
 		Bin:      os.Getenv("EVENTFLOW_BIN"),
 		Env:      map[string]string{"BCRYPT_COST": "4"},
@@ -43,7 +49,26 @@ func open(t *testing.T, change ...func(*native.Config)) *native.Stack {
 	return native.New(cfg)
 }
 
-func requireServers(t *testing.T) {
+var bases atomic.Int64
+
+// ownBase is a block of ports that no other test process is going to take: a test
+// that looks whether anything still listens must not meet a successor there.
+func ownBase(t testing.TB) int {
+	t.Helper()
+	const first, blocks = 26000, 60
+	for range blocks {
+		base := first + (os.Getpid()*7+int(bases.Add(1)))%blocks*topology.BlockSize
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+topology.BlockSize-1)))
+		if err == nil {
+			require.NoError(t, ln.Close())
+			return base
+		}
+	}
+	t.Fatalf("no free block from %d up", first)
+	return 0
+}
+
+func requireServers(t testing.TB) {
 	t.Helper()
 	err := native.Installed()
 	if err == nil {
@@ -60,4 +85,20 @@ func TestConformance(t *testing.T) {
 		Open:     func(t *testing.T) stack.Stack { return open(t) },
 		Services: asked(),
 	})
+}
+
+// BenchmarkUp is what somebody waits for who starts a whole stack, with its
+// programs built.
+func BenchmarkUp(b *testing.B) {
+	for b.Loop() {
+		st := open(b, func(c *native.Config) { c.Progress = nil })
+		if err := st.Up(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		if err := st.Down(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
 }
