@@ -36,6 +36,9 @@ func (v *view) bound(b Bound) Finding {
 	case b.broken(hits, n):
 		f.Verdict, f.Evidence = Broken, against.list
 		f.Detail = fmt.Sprintf("%s: %s, %s %.4g %% promised", b.Name, share, b.Limit.words(), 100*b.Ratio)
+		if b.Limit == AtLeast {
+			f = v.blameless(f, from, to)
+		}
 	default:
 		f.Detail = fmt.Sprintf("%s: %s", b.Name, share)
 	}
@@ -116,5 +119,5 @@ func (v *view) hang(kind history.Kind, limit time.Duration) Finding {
 	if n == 0 {
 		f.Verdict, f.Detail = Invalid, fmt.Sprintf("no %s op took place", kind)
 	}
-	return f
+	return v.blameless(f, 0, v.h.End())
 }

@@ -85,7 +85,7 @@ func (v *view) recovers(b RecoveryBound) Finding {
 	if f.Verdict == Broken && c.lastOp != nil {
 		f.Evidence = []string{"last failure: " + told(c.lastOp)}
 	}
-	return f
+	return v.blameless(f, healed, v.h.End())
 }
 
 // against compares with the bound. Where nobody asked, or nobody watched for as

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"eventflow/scenarios/history"
@@ -19,6 +20,8 @@ import (
 // sees are witnesses; a look that fails is left out, never counted as zero.
 func (d *drill) sample(ctx context.Context) {
 	defer close(d.samples)
+	var late atomic.Int64
+	go watchClock(ctx, &late)
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	for {
@@ -26,7 +29,24 @@ func (d *drill) sample(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			d.rec.Sample(history.Sample{At: d.rec.Now(), Values: d.auditor.Sample(ctx)})
+			values := d.auditor.Sample(ctx)
+			values[invariant.LabLate] = float64(late.Swap(0))
+			d.rec.Sample(history.Sample{At: d.rec.Now(), Values: values})
+		}
+	}
+}
+
+// clockTick is how often the lab asks to be woken, to see how late that happens.
+const clockTick = 10 * time.Millisecond
+
+// watchClock keeps the longest delay, in milliseconds, with which this process
+// was woken: a machine that leaves the lab waiting leaves EventFlow waiting too.
+func watchClock(ctx context.Context, worst *atomic.Int64) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		time.Sleep(clockTick)
+		late := (time.Since(began) - clockTick).Milliseconds()
+		for seen := worst.Load(); late > seen && !worst.CompareAndSwap(seen, late); seen = worst.Load() {
 		}
 	}
 }
