@@ -24,6 +24,7 @@ type printer struct {
 	terminal bool // lines may be rewritten
 	colour   bool
 	moving   bool // the last line has not been ended
+	told     time.Time
 	services map[string]string
 	order    []string
 }
@@ -47,14 +48,23 @@ func (p *printer) line(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle()
+	p.told = time.Now()
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// move rewrites the current line on a terminal; into a pipe it writes nothing.
+// plainEvery is how often a pipe is told of what moves on a terminal.
+const plainEvery = 5 * time.Second
+
+// move rewrites the current line on a terminal. Into a pipe, where each line
+// stays, it writes one now and then: a log must show that something goes on.
 func (p *printer) move(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.terminal {
+		if time.Since(p.told) >= plainEvery {
+			p.told = time.Now()
+			fmt.Fprintln(p.out, text)
+		}
 		return
 	}
 	if runes := []rune(text); len(runes) > 100 {
