@@ -24,14 +24,15 @@ func TestCatalogue(t *testing.T) {
 }
 
 // TestScenarios plays every scenario of the catalogue against the running
-// system; with -short only the one that the whole laboratory is about.
+// system. Scenarios promise deadlines, so they need the machine to themselves:
+// not with -short, under which other packages' tests run beside them.
 func TestScenarios(t *testing.T) {
+	if testing.Short() {
+		t.Skip("scenarios are played by `make chaos` and `make scenarios`")
+	}
 	l := openLab(t)
 	for _, s := range scenarios.All() {
 		t.Run(s.Name, func(t *testing.T) {
-			if testing.Short() && s.Name != "postgres-cut" {
-				t.Skip("-short plays postgres-cut only; `make chaos` plays them all")
-			}
 			res, err := l.Run(t.Context(), s)
 			require.NoError(t, err, "the drill could not be carried out")
 			assert.Equal(t, invariant.Pass, res.Report.Verdict, report.Why(res.History, res.Report))
@@ -49,7 +50,13 @@ func TestControlRun(t *testing.T) {
 	res, err := openLab(t).Run(t.Context(), s)
 	require.NoError(t, err)
 	assert.NotEqual(t, invariant.Pass, res.Report.Verdict)
-	assert.NotEmpty(t, res.Report.Of(invariant.NonVacuity))
+	var missing int
+	for _, f := range res.Report.Of(invariant.NonVacuity) {
+		if f.Verdict == invariant.Invalid {
+			missing++
+		}
+	}
+	assert.NotZero(t, missing, "the missing fault must be seen to be missing: %s", report.Why(res.History, res.Report))
 }
 
 func openLab(t *testing.T) *lab.Lab {
