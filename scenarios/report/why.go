@@ -124,7 +124,8 @@ func service(b *strings.Builder, n invariant.Numbers) {
 const briefly = 3
 
 // Brief is the verdict in a few lines: what went wrong, with the first cases, or
-// the figures and witnesses of a pass.
+// the figures of a pass with what was promised and kept, and the witnesses that
+// it was tried.
 func Brief(_ history.History, r invariant.Report) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, figures(r.Numbers))
@@ -134,6 +135,9 @@ func Brief(_ history.History, r invariant.Report) string {
 		evidence(&b, f, briefly, "    ")
 	}
 	if len(failed) == 0 {
+		for _, f := range append(r.Of(invariant.Availability), r.Of(invariant.Recovery)...) {
+			fmt.Fprintf(&b, "kept: %s\n", inPhase(f))
+		}
 		for _, f := range r.Of(invariant.NonVacuity) {
 			fmt.Fprintf(&b, "witness: %s\n", inPhase(f))
 		}

@@ -56,6 +56,7 @@ func interruptible() (context.Context, context.CancelFunc) {
 		}
 		select {
 		case <-signals:
+			fmt.Fprintln(os.Stderr, "lab: quitting at once; links of a stack that is still up may be broken: `lab status` names them, `lab heal` mends them")
 			os.Exit(exitInterrupted)
 		case <-done:
 		}
