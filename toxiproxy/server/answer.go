@@ -8,6 +8,7 @@ import (
 
 	"eventflow/toxiproxy/lease"
 	"eventflow/toxiproxy/proxy"
+	"eventflow/toxiproxy/toxics"
 )
 
 // apiError is an error as the stock server words it.
@@ -48,6 +49,7 @@ func asAPIError(err error) *apiError {
 		{proxy.ErrNotYours, http.StatusConflict},
 		{proxy.ErrToxicType, http.StatusBadRequest},
 		{proxy.ErrStream, http.StatusBadRequest},
+		{toxics.ErrSettings, http.StatusBadRequest},
 		{proxy.ErrTooMany, http.StatusTooManyRequests},
 		{lease.ErrTooMany, http.StatusTooManyRequests},
 		{lease.ErrInvalid, http.StatusBadRequest},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,8 +120,8 @@ func (s *Server) openLease(_ http.ResponseWriter, r *http.Request) (any, error) 
 func (s *Server) renewLease(_ http.ResponseWriter, r *http.Request) (any, error) {
 	var in leaseInput
 	ttl := time.Duration(0)
-	if err := read(r, &in); err != nil && !isEmpty(err) {
-		return nil, err
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+		return nil, badBody(err)
 	}
 	if in.TTL != "" {
 		var err error
@@ -134,8 +135,6 @@ func (s *Server) renewLease(_ http.ResponseWriter, r *http.Request) (any, error)
 	}
 	return s.viewLease(l), nil
 }
-
-func isEmpty(err error) bool { return err.Error() == badBody(io.EOF).Error() }
 
 func (s *Server) releaseLease(_ http.ResponseWriter, r *http.Request) (any, error) {
 	id := r.PathValue("lease")

@@ -92,8 +92,8 @@ func (s *Server) update(p *proxy.Proxy, _ http.ResponseWriter, r *http.Request) 
 	if err := redirect(p, in, holder); err != nil {
 		return nil, err
 	}
-	if enabled := in.enabled(now.Enabled); in.Enabled != nil && (enabled != now.Enabled || holder == "") {
-		if err := s.setEnabled(p, holder, enabled, enabled != now.Enabled); err != nil {
+	if in.Enabled != nil {
+		if err := s.setEnabled(p, holder, *in.Enabled, *in.Enabled != now.Enabled); err != nil {
 			return nil, err
 		}
 	}

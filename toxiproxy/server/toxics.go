@@ -32,11 +32,8 @@ func (in toxicInput) toxic() (proxy.Toxic, error) {
 		return t, proxy.ErrToxicType
 	}
 	settings, err := toxics.Merge(in.Type, nil, in.Attributes)
-	if err != nil {
-		return t, badBody(err)
-	}
 	t.Attributes = settings
-	return t, nil
+	return t, err
 }
 
 func (s *Server) toxics(p *proxy.Proxy, _ http.ResponseWriter, _ *http.Request) (any, error) {

@@ -8,6 +8,7 @@ package toxics
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -136,6 +137,9 @@ func Kinds() []string {
 	return []string{"bandwidth", "hold", "latency", "limit_data", "noop", "reset", "reset_peer", "slicer", "slow_close", "timeout"}
 }
 
+// ErrSettings says that the settings do not fit the kind. The text is the stock server's.
+var ErrSettings = errors.New("bad request body")
+
 // Merge is a copy of the toxic with the given settings changed and the others kept.
 func Merge(kind string, old Toxic, settings json.RawMessage) (Toxic, error) {
 	fresh := New(kind)
@@ -152,7 +156,7 @@ func Merge(kind string, old Toxic, settings json.RawMessage) (Toxic, error) {
 		return fresh, nil
 	}
 	if err := json.Unmarshal(settings, fresh); err != nil {
-		return nil, fmt.Errorf("attributes of a %s toxic: %w", kind, err)
+		return nil, fmt.Errorf("%w: attributes of a %s toxic: %w", ErrSettings, kind, err)
 	}
 	return fresh, nil
 }

@@ -44,7 +44,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.Hosts = append(strings.Split(*allow, ","), o.host)
+	o.Hosts = append(strings.FieldsFunc(*allow, func(r rune) bool { return r == ',' }), o.host)
 	return o, nil
 }
 
