@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// longestWait bounds how long a request for events may wait for the next one.
-const longestWait = 20 * time.Second
+// longestWait bounds how long a request for events may wait for the next one. It is
+// less than the HTTP server allows a request as a whole.
+const longestWait = 10 * time.Second
 
 // showEvents answers the events after number "since", one JSON object a line. With
 // "wait" ("5s") it waits for the first. Toxiproxy-Boot names the server's life,
