@@ -53,8 +53,13 @@ func TestHoldOfMuchLosesNothingAndStaysSmall(t *testing.T) {
 	connected, heard := make(chan struct{}), make(chan [32]byte, 1)
 	addr := r.link("a_b", serve(t, func(c *net.TCPConn) {
 		close(connected)
-		go func() { _, _ = c.Write(payload) }()
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			_, _ = c.Write(payload)
+		}()
 		heard <- hashOf(c, size)
+		<-written
 	}))
 	r.toxic("", "a_b", "hold", "downstream", nil)
 	c := dial(t, addr)

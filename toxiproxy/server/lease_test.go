@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -269,14 +270,16 @@ func TestLeaseRequestsAreBounded(t *testing.T) {
 
 func TestEventsCanBeWaitedFor(t *testing.T) {
 	r := newRig(t)
-	go func() {
+	var busy sync.WaitGroup
+	defer busy.Wait()
+	busy.Go(func() {
 		time.Sleep(100 * time.Millisecond) // so that the request below waits, most likely
 		r.lease("late", "60s")
-	}()
+	})
 	start := time.Now()
-	_, b := r.request("", "GET", "/events?wait=10s", nil)
+	_, b := r.request("", "GET", "/events?wait=5s", nil)
 	contains(t, b, "lease_opened")
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 4*time.Second {
 		t.Errorf("waited %s", took)
 	}
 }

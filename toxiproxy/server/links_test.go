@@ -58,6 +58,7 @@ func TestLinksAreCountedWhileTheyAreOpen(t *testing.T) {
 		`toxiproxy_link_bytes_total{direction="downstream",fate="lost",proxy="a_b"} 3`,
 		`toxiproxy_link_bytes_total{direction="upstream",fate="sent",proxy="a_b"} 8`,
 		`toxiproxy_link_open_connections{proxy="a_b"} 1`, `toxiproxy_link_active_faults{proxy="a_b"} 1`, `toxiproxy_leases 1`,
+		`toxiproxy_link_leases{proxy="a_b"} 1`, `toxiproxy_link_fault_active{kind="timeout",proxy="a_b",stream="downstream"} 1`,
 		`toxiproxy_link_connections_total{proxy="a_b"} 1`, `toxiproxy_link_enabled{proxy="a_b"} 1`,
 		`toxiproxy_proxy_received_bytes_total{direction="upstream",listener="`+addr+`",proxy="a_b",upstream=`)
 	c.Close()

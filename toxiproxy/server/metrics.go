@@ -43,9 +43,9 @@ func (m *metrics) handler() http.Handler {
 
 // linkCollector reads the links.
 type linkCollector struct {
-	server                                       *Server
-	bytes, open, total, refused, enabled, faults *prometheus.Desc
-	leases                                       *prometheus.Desc
+	server                               *Server
+	bytes, open, total, refused, enabled *prometheus.Desc
+	faults, fault, holders, leases       *prometheus.Desc
 }
 
 func newLinkCollector(s *Server) linkCollector {
@@ -60,6 +60,8 @@ func newLinkCollector(s *Server) linkCollector {
 		refused: desc("link_unreachable_total", "Connections whose upstream could not be reached.", "proxy"),
 		enabled: desc("link_enabled", "1 if the link takes connections.", "proxy"),
 		faults:  desc("link_active_faults", "Faults in force.", "proxy"),
+		fault:   desc("link_fault_active", "Faults in force, by kind and direction; no series means none.", "proxy", "kind", "stream"),
+		holders: desc("link_leases", "Leases that do something to the link.", "proxy"),
 		leases:  desc("leases", "Leases in force."),
 	}
 }
@@ -92,17 +94,26 @@ func (c linkCollector) link(p *proxy.Proxy, out chan<- prometheus.Metric) {
 	counter(c.total, u.Total)
 	counter(c.refused, u.Refused)
 	gauge(c.enabled, map[bool]float64{true: 1}[p.View().Enabled])
-	gauge(c.faults, float64(inForce(p.Faults())))
+	c.faultsOn(p, gauge)
 }
 
-func inForce(faults []proxy.Fault) int {
-	n := 0
-	for _, f := range faults {
+func (c linkCollector) faultsOn(p *proxy.Proxy, gauge func(*prometheus.Desc, float64, ...string)) {
+	type what struct{ kind, stream string }
+	count, holders, sum := map[what]float64{}, map[string]bool{}, 0.0
+	for _, f := range p.Faults() {
+		if f.Lease != "" {
+			holders[f.Lease] = true
+		}
 		if f.InForce {
-			n++
+			count[what{f.Kind, f.Stream}]++
+			sum++
 		}
 	}
-	return n
+	gauge(c.faults, sum)
+	gauge(c.holders, float64(len(holders)))
+	for w, n := range count {
+		gauge(c.fault, n, w.kind, w.stream)
+	}
 }
 
 // stockCollector has the stock server's two series, with its labels.
