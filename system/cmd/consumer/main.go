@@ -34,6 +34,7 @@ type config struct {
 	BatchWait time.Duration `env:"BATCH_WAIT" default:"20ms" min:"0s" help:"longest wait for a batch to fill"`
 	Abandoned time.Duration `env:"ABANDONED_AFTER" default:"10m" min:"1s" help:"age at which a purchase that is neither queued nor stored gives its seats back"`
 	Grace     time.Duration `env:"REBUILD_GRACE" default:"3s" min:"1ms" help:"how long a Redis without memory is left alone before it is rebuilt"`
+	New       bool          `env:"NEW_SYSTEM" default:"false" help:"Redis has never held a lock: open it without the grace. True for the first start of an empty system only; for a restart it is wrong"`
 
 	RedisTimeout time.Duration `env:"REDIS_TIMEOUT" default:"200ms" min:"1ms" help:"one command of Redis"`
 	ReadTimeout  time.Duration `env:"STORE_READ_TIMEOUT" default:"500ms" min:"1ms" help:"one query"`
@@ -62,7 +63,7 @@ func wire(_ context.Context, cfg config, s *serve.Service) error {
 	marker := settle.NewMarker(locks, metrics, s.Log)
 	settler := settle.NewSettler(ledger, marker, metrics, s.Log)
 	reconciler := settle.NewReconciler(settle.ReconcilerConfig{Ledger: ledger, Locks: locks, Redis: rdb, Drained: purchases.Drained,
-		AbandonedAfter: cfg.Abandoned, Grace: cfg.Grace, Metrics: metrics, Log: s.Log})
+		AbandonedAfter: cfg.Abandoned, Grace: cfg.Grace, New: cfg.New, Metrics: metrics, Log: s.Log})
 
 	s.Go("consume", func(ctx context.Context) error {
 		return marker.Around(ctx, func(ctx context.Context) error { return purchases.Run(ctx, settler.Handle) })

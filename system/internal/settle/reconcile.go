@@ -41,8 +41,12 @@ type ReconcilerConfig struct {
 	Drained        func(context.Context) (bool, error)
 	AbandonedAfter time.Duration // longer than any outage a message could sit out
 	Grace          time.Duration // 0: DefaultGrace
-	Metrics        *Metrics
-	Log            *slog.Logger
+	// New says that the whole system is: Redis has never had an epoch, so nobody has
+	// ever locked a seat and nothing can be on its way. The first epoch is then
+	// opened without a grace. See reopen for why this cannot weaken a later one.
+	New     bool
+	Metrics *Metrics
+	Log     *slog.Logger
 }
 
 // Reconciler mends Redis from the ledger: all of it after Redis lost its memory,
@@ -97,7 +101,7 @@ func (r *Reconciler) round(ctx context.Context) error {
 	if epoch == "" {
 		return r.reopen(ctx, process)
 	}
-	r.missing = time.Time{}
+	r.missing, r.New = time.Time{}, false
 	return errors.Join(r.remind(ctx, process), r.settlePending(ctx))
 }
 
@@ -116,12 +120,17 @@ func (r *Reconciler) drained() bool { return r.calm >= 2 }
 
 // reopen fills an empty Redis from the ledger once nothing is on its way there
 // any more. Until then nodes refuse new locks.
+//
+// In a new system nothing ever was: a lock needs an epoch, and only reopen makes
+// one. That holds until it is tried for the first time. The answer to that try
+// may be lost, and the epoch with its first locks wiped before anybody reads it,
+// so that a second try is no longer the first.
 func (r *Reconciler) reopen(ctx context.Context, process string) error {
 	if r.missing.IsZero() {
 		r.missing = time.Now()
 		r.Log.Warn("redis has no epoch: no locks until it is rebuilt", "grace", r.Grace.String())
 	}
-	if time.Since(r.missing) < r.Grace || !r.drained() {
+	if !r.first() && (time.Since(r.missing) < r.Grace || !r.drained()) {
 		return nil
 	}
 	if err := r.rebuild(ctx); err != nil {
@@ -131,6 +140,13 @@ func (r *Reconciler) reopen(ctx context.Context, process string) error {
 	r.Log.Info("redis rebuilt from the ledger", "after_ms", time.Since(r.missing).Milliseconds())
 	r.missing, r.process = time.Time{}, process
 	return nil
+}
+
+// first is true once at the most, and never after an epoch was seen.
+func (r *Reconciler) first() bool {
+	first := r.New
+	r.New = false
+	return first
 }
 
 func (r *Reconciler) rebuild(ctx context.Context) error {

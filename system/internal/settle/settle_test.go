@@ -52,6 +52,7 @@ func TestConsumer(t *testing.T) {
 	t.Run("poison is dead-lettered, neighbours are stored", func(t *testing.T) { testPoison(t, s) })
 	t.Run("a dead redis delays no commit", func(t *testing.T) { testRedisGone(t, s) })
 	t.Run("redis without memory is rebuilt", func(t *testing.T) { testRebuild(t, s) })
+	t.Run("a new system is opened at once, and only once", func(t *testing.T) { testNewSystem(t, s) })
 	t.Run("pending purchases are settled or abandoned", func(t *testing.T) { testPending(t, s) })
 }
 
@@ -228,6 +229,30 @@ func testRebuild(t *testing.T, s servers) {
 	s.rd.Start(t)
 	r.seat(t, "A-1", ticket.Sold)
 	r.atLeast(t, "eventflow_epoch_rebuilds_total", 2)
+}
+
+// testNewSystem: the word that the system is new opens the first epoch and no
+// other.
+func testNewSystem(t *testing.T, s servers) {
+	r := newRig(t, s)
+	epoch := func(ctx context.Context) error {
+		epoch, err := r.locks.Epoch(ctx)
+		if err == nil && epoch == "" {
+			err = errors.New("no epoch")
+		}
+		return err
+	}
+	require.NoError(t, r.rdb.FlushAll(context.Background()).Err())
+	cfg := r.reconcilerConfig
+	cfg.New, cfg.Grace = true, 3*time.Second
+	begun := time.Now()
+	inBackground(t, settle.NewReconciler(cfg).Run)
+	servertest.WaitFor(t, 10*time.Second, epoch)
+	assert.Less(t, time.Since(begun), cfg.Grace)
+	require.NoError(t, r.rdb.FlushAll(context.Background()).Err())
+	begun = time.Now()
+	servertest.WaitFor(t, 10*time.Second, epoch)
+	assert.Greater(t, time.Since(begun), cfg.Grace, "what is lost later is left alone as ever")
 }
 
 func testPending(t *testing.T, s servers) {
