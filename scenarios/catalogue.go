@@ -59,7 +59,7 @@ func Calm() lab.Scenario {
 // fault's doing.
 func crowd(seed uint64) traffic.Sale {
 	return traffic.Sale{
-		Seats: 800, Buyers: 15, Readers: 300, Registers: 3,
+		Seats: 800, Buyers: 15, Readers: 250, Registers: 3,
 		HotSeats: 12, HotShare: 0.3, RegisterShare: 0.05,
 		PurchaseShare: 0.85, AbandonShare: 0.1, ExtendShare: 0.1, Seed: seed,
 	}

@@ -71,6 +71,7 @@ func wire(_ context.Context, cfg config, s *serve.Service) error {
 	watch := s.Metrics.Dependency("redis")
 	locks := seatlock.New(rdb, seatlock.Options{TTL: cfg.LockTTL, MaxHold: cfg.MaxHold, Observe: watch})
 	copies := cache.New(rdb, rows, cache.Options{Fresh: cfg.Fresh, Limit: cfg.Reading, Observe: watch, Count: counters.Read})
+	s.Go("warm", copies.KeepWarm)
 	s.Depend(serve.Dependency{Name: "seat-locks", Check: func(ctx context.Context) error { return remembers(ctx, locks) }})
 	httpapi.New(cfg.Node, httpapi.Parts{
 		Catalogue: copies, Maps: cache.NewSeatMaps(copies, locks),
