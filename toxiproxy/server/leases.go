@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -178,10 +180,18 @@ func (s *Server) sayEnded(l lease.Lease, why lease.Reason, healed int, err error
 	s.say(e)
 }
 
-// say puts the event where the lab and where people look.
+// say puts the event where the lab and where people look. That the server healed
+// what somebody left behind is worth a warning.
 func (s *Server) say(e event.Event) {
 	s.events.Add(e)
-	s.log.Info(e.Text, "event", e.Type, "lease", e.Lease, "owner", e.Owner, "proxy", e.Proxy)
+	level := slog.LevelInfo
+	switch e.Type {
+	case "lease_" + string(lease.Lapsed):
+		level = slog.LevelWarn
+	case "heal_failed":
+		level = slog.LevelError
+	}
+	s.log.Log(context.Background(), level, e.Text, "event", e.Type, "lease", e.Lease, "owner", e.Owner, "proxy", e.Proxy)
 }
 
 // note says that a fault began or ended by somebody's request.

@@ -29,7 +29,7 @@ func TestResetKillsIdleConnectionsAndNewOnes(t *testing.T) {
 			if err := <-ended; !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("its server saw %v", err)
 			}
-			if err := ends(t, dial(t, addr), time.Second); !errors.Is(err, syscall.ECONNRESET) {
+			if err := fate(t, addr); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("a new connection ended with %v", err)
 			}
 			if got := r.proxy("a_b").Toxics; len(got) != 1 || got[0].Type != "reset" {
@@ -39,6 +39,17 @@ func TestResetKillsIdleConnectionsAndNewOnes(t *testing.T) {
 			roundTrip(t, dial(t, addr))
 		})
 	}
+}
+
+// fate is how a new connection ends. The reset may come before connect has returned.
+func fate(t *testing.T, addr string) error {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return ends(t, c, time.Second)
 }
 
 // A connection that is jammed in both directions, or still being dialled, is reset
