@@ -128,6 +128,9 @@ func direct[T any](ctx context.Context, c *Cache, k *kind[T], id int, gone error
 	return Read[T]{Value: v, Result: Direct, Age: time.Since(begun)}, nil
 }
 
+// storeName is what an operator knows the store as.
+const storeName = "postgres"
+
 // load asks the store, unless it has just failed to answer this or is asked too
 // much already.
 func load[T any](ctx context.Context, c *Cache, k *kind[T], id int) (T, error) {
@@ -143,7 +146,7 @@ func load[T any](ctx context.Context, c *Cache, k *kind[T], id int) (T, error) {
 		return v, nil
 	}
 	if !errors.Is(err, ticket.ErrNoEvent) {
-		err = ticket.Unavailable("catalogue", err)
+		err = ticket.Unavailable(storeName, err) // a read that failed did nothing
 	}
 	c.failed.note(k.key(id), err)
 	return none, err
