@@ -9,12 +9,16 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 )
 
 // callDeadline bounds each call to the API. A healthy server answers in a
 // millisecond; a stuck one holds its own lock and would answer 503 after 25 s.
 const callDeadline = 2 * time.Second
+
+// leaseHeader binds what a request does to a lease. The stock server does not read it.
+const leaseHeader = "Toxiproxy-Lease"
 
 // server is the proxy server's API, as far as this package needs it.
 //
@@ -23,29 +27,22 @@ const callDeadline = 2 * time.Second
 // proxy hides all the others. Hence these few calls, one proxy at a time.
 type server struct {
 	base   string
+	lease  string // in whose name changes are made, "" for nobody's
 	client *http.Client
 }
 
 // remoteProxy is a proxy as the server describes it.
 type remoteProxy struct {
-	Name     string  `json:"name"`
-	Listen   string  `json:"listen"`
-	Upstream string  `json:"upstream"`
-	Enabled  bool    `json:"enabled"`
-	Toxics   []toxic `json:"toxics"`
+	Name     string   `json:"name"`
+	Listen   string   `json:"listen"`
+	Upstream string   `json:"upstream"`
+	Enabled  bool     `json:"enabled"`
+	DownBy   []string `json:"down_by"` // the leases that hold it disabled
+	Toxics   []toxic  `json:"toxics"`
 
 	planned bool // the ends are as they ought to be, not as they were found
 	astray  bool // the server has it at other ends than planned
-}
-
-// toxic is a toxic as the server describes it and as it takes it. Toxicity stays
-// 1: the server draws it per connection from a source that no seed controls.
-type toxic struct {
-	Name       string         `json:"name"`
-	Type       string         `json:"type"`
-	Stream     string         `json:"stream"`
-	Toxicity   float32        `json:"toxicity"`
-	Attributes map[string]any `json:"attributes"` // differ by type; numbers are float64
+	absent  bool // the server has no such proxy
 }
 
 // apiError is an answer other than the hoped for.
@@ -82,6 +79,13 @@ func newServer(base string) *server {
 	}}
 }
 
+// as is the same server, on which changes are made in the name of a lease.
+func (s *server) as(lease string) *server {
+	named := *s
+	named.lease = lease
+	return &named
+}
+
 func (s *server) show(ctx context.Context, name string) (remoteProxy, error) {
 	var p remoteProxy
 	err := s.call(ctx, http.MethodGet, proxyPath(name), nil, &p)
@@ -110,6 +114,10 @@ func (s *server) updateToxic(ctx context.Context, proxy string, t toxic) error {
 	return s.call(ctx, http.MethodPatch, proxyPath(proxy)+"/toxics/"+url.PathEscape(t.Name), body, nil)
 }
 
+func (s *server) removeToxic(ctx context.Context, proxy, name string) error {
+	return s.call(ctx, http.MethodDelete, proxyPath(proxy)+"/toxics/"+url.PathEscape(name), nil, nil)
+}
+
 // tryLock asks for a change that the server refuses as soon as it holds the
 // proxy's own lock, before it touches anything: a listener without a port.
 func (s *server) tryLock(ctx context.Context, name string) error {
@@ -122,7 +130,11 @@ func proxyPath(name string) string { return "/proxies/" + url.PathEscape(name) }
 func (s *server) call(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callDeadline)
 	defer cancel()
-	if err := s.exchange(ctx, method, path, in, out); err != nil {
+	err := s.exchange(ctx, method, path, in, out)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return s.down(err)
+	case err != nil:
 		return fmt.Errorf("proxy server: %s %s: %w", method, path, err)
 	}
 	return nil
@@ -138,6 +150,9 @@ func (s *server) exchange(ctx context.Context, method, path string, in, out any)
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if s.lease != "" {
+		req.Header.Set(leaseHeader, s.lease)
+	}
 	res, err := s.client.Do(req)
 	if err != nil {
 		return withoutURL(err)
@@ -154,18 +169,21 @@ func encode(in any) (io.Reader, error) {
 	return bytes.NewReader(b), err
 }
 
-// decode reads at most 1 MiB: the server's answers are small, and some are not
-// JSON at all.
+// decode reads at most 4 MiB: the server's answers are small, and some are not
+// JSON at all. out may be a function that reads the answer by itself.
 func decode(res *http.Response, out any) error {
-	b, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	b, err := io.ReadAll(io.LimitReader(res.Body, 4<<20))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return refusal(res.StatusCode, b)
 	}
-	if out == nil {
+	switch read := out.(type) {
+	case nil:
 		return nil
+	case func(http.Header, []byte) error:
+		return read(res.Header, b)
 	}
 	if err := json.Unmarshal(b, out); err != nil {
 		return fmt.Errorf("the answer is not a proxy server's: %w", err)

@@ -18,6 +18,7 @@ type Applied struct {
 	Bit      bool      `json:"bit"`              // every link showed the fault's own symptom
 	Reason   string    `json:"reason,omitempty"` // when it did not: which links, and what was felt instead
 	At       time.Time `json:"at"`               // when the server had confirmed it on every link; probes follow
+	Lease    string    `json:"lease,omitempty"`  // in whose name; "": it stays until somebody heals it
 }
 
 // Apply puts the fault in force in place of whatever its links suffered before,
@@ -30,12 +31,24 @@ func (i *Injector) Apply(ctx context.Context, f Fault) (Applied, error) {
 	if err := f.Validate(i.links); err != nil {
 		return Applied{}, err
 	}
+	lease, err := i.inWhoseName(ctx)
+	if err != nil {
+		return Applied{}, fmt.Errorf("apply %s: %w", f, err)
+	}
+	return i.applyAs(ctx, f, lease)
+}
+
+// applyAs applies a valid fault in the name of a lease, or in nobody's.
+func (i *Injector) applyAs(ctx context.Context, f Fault, lease string) (Applied, error) {
 	links, err := i.links.Select(f.Links...)
 	if err != nil {
 		return Applied{}, fmt.Errorf("apply %s: %w", f, err)
 	}
-	a := Applied{Links: linkNames(links)}
-	proxies, err := i.changeAll(ctx, links, f.state())
+	a := Applied{Links: linkNames(links), Lease: lease}
+	proxies, err := i.changeAll(ctx, links, f.state(lease))
+	if isGone(err) {
+		err = fmt.Errorf("%w: %w", ErrLeaseLost, err)
+	}
 	if err != nil {
 		return a, fmt.Errorf("apply %s: %w", f, err)
 	}
@@ -52,7 +65,7 @@ func (i *Injector) feel(ctx context.Context, f Fault, links []topology.Link, a *
 	inParallel(links, func(n int, l topology.Link) error {
 		before := i.changeCount(l)
 		symptoms[n] = i.probeFor(ctx, f, l)
-		reasons[n] = f.doubt(symptoms[n])
+		reasons[n] = i.doubt(f, l, symptoms[n])
 		if i.changeCount(l) != before {
 			reasons[n] = "another change overtook this one"
 		}
@@ -61,45 +74,6 @@ func (i *Injector) feel(ctx context.Context, f Fault, links []topology.Link, a *
 	a.Symptom = felt(links, symptoms)
 	a.Reason = summary(links, func(n int) string { return reasons[n] })
 	a.Bit = a.Reason == ""
-}
-
-// probeFor is the probe that can tell this fault from its neighbours.
-func (i *Injector) probeFor(ctx context.Context, f Fault, l topology.Link) Symptom {
-	switch f.Kind {
-	case KindSlow:
-		return i.probe(ctx, l, time.Duration(f.Delay+f.Jitter)+i.patience)
-	case KindLoseReplies:
-		return i.probeObeyed(ctx, l, i.patience)
-	}
-	return i.probe(ctx, l, i.patience)
-}
-
-// doubt says why the symptom is not the fault's, "" if it is.
-func (f Fault) doubt(s Symptom) string {
-	switch f.Kind {
-	case KindCut:
-		// Behind a container's published port the mapping accepts for the closed
-		// proxy and hangs up: eof. The read-back has shown that it is closed.
-		return unless(s.Kind == Refused || s.Kind == EOF, s, "refused")
-	case KindHang:
-		return unless(s.Kind == Silent, s, "silence")
-	case KindLoseReplies:
-		return unless(s.Kind == Obeyed, s, "a request that arrives and is never answered")
-	case KindSlow:
-		least := f.Delay - f.Jitter
-		return unless(s.Kind == Answered && s.RTT >= least, s, fmt.Sprintf("an answer after at least %s", least))
-	}
-	return fmt.Sprintf("no symptom is known for %q", f.Kind)
-}
-
-func unless(right bool, s Symptom, want string) string {
-	switch {
-	case right:
-		return ""
-	case s.Kind == EOF:
-		return fmt.Sprintf("wanted %s, felt eof: the link is there and its upstream does not take connections", want)
-	}
-	return fmt.Sprintf("wanted %s, felt %s", want, s)
 }
 
 func linkNames(links []topology.Link) []string {
@@ -126,7 +100,7 @@ func felt(links []topology.Link, symptoms []Symptom) string {
 				most = s
 			}
 		}
-		if least.RTT == most.RTT || least.Kind == Refused || least.Kind == Garbled {
+		if least.RTT == most.RTT || least.Kind != Answered && least.Kind != Silent && least.Kind != Obeyed {
 			return least.String()
 		}
 		return fmt.Sprintf("%s to %s", least, most.rtt())

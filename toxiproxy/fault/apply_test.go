@@ -2,6 +2,7 @@ package fault_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,7 +13,9 @@ import (
 	"eventflow/toxiproxy/topology"
 )
 
-func TestApplyNamesTheLinksThereAre(t *testing.T) {
+func TestApplyNamesTheLinksThereAre(t *testing.T) { onBoth(t, testApplyNamesTheLinksThereAre) }
+
+func testApplyNamesTheLinksThereAre(t *testing.T) {
 	l := newLab(t)
 	_, err := l.Apply(t.Context(), fault.Cut("one_redis", "three_redis"))
 	if err == nil || !strings.Contains(err.Error(), "one_redis, two_redis, one_web") {
@@ -24,7 +27,9 @@ func TestApplyNamesTheLinksThereAre(t *testing.T) {
 }
 
 // Every fault must give way to every other, wholly, whatever it takes.
-func TestApplyReplacesWhatWasThere(t *testing.T) {
+func TestApplyReplacesWhatWasThere(t *testing.T) { onBoth(t, testApplyReplacesWhatWasThere) }
+
+func testApplyReplacesWhatWasThere(t *testing.T) {
 	l := newLab(t, fault.Patience(300*time.Millisecond))
 	faults := []fault.Fault{
 		fault.Cut("redis"),
@@ -47,7 +52,9 @@ func TestApplyReplacesWhatWasThere(t *testing.T) {
 	}
 }
 
-func TestApplyTwiceChangesNothing(t *testing.T) {
+func TestApplyTwiceChangesNothing(t *testing.T) { onBoth(t, testApplyTwiceChangesNothing) }
+
+func testApplyTwiceChangesNothing(t *testing.T) {
 	l := newLab(t)
 	l.apply(fault.Slow(30*time.Millisecond, 0, "one_redis"))
 	pooled := l.client("one_redis")
@@ -57,7 +64,9 @@ func TestApplyTwiceChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAFaultNobodyFeelsDidNotBite(t *testing.T) {
+func TestAFaultNobodyFeelsDidNotBite(t *testing.T) { onBoth(t, testAFaultNobodyFeelsDidNotBite) }
+
+func testAFaultNobodyFeelsDidNotBite(t *testing.T) {
 	l := newLab(t, fault.Patience(300*time.Millisecond))
 	l.stopRedis()
 	for _, f := range []fault.Fault{
@@ -81,7 +90,9 @@ func TestAFaultNobodyFeelsDidNotBite(t *testing.T) {
 
 // Two faults at once on the same links: one of them is in force everywhere in the
 // end, whoever was second, and the first knows that it did not last.
-func TestOverlappingFaultsDoNotMix(t *testing.T) {
+func TestOverlappingFaultsDoNotMix(t *testing.T) { onBoth(t, testOverlappingFaultsDoNotMix) }
+
+func testOverlappingFaultsDoNotMix(t *testing.T) {
 	l := newLab(t, fault.Patience(100*time.Millisecond))
 	faults := []fault.Fault{
 		fault.Cut("redis"), fault.Hang("redis"), fault.LoseReplies("redis"), fault.Slow(20*time.Millisecond, 0, "redis"),
@@ -107,7 +118,9 @@ func TestOverlappingFaultsDoNotMix(t *testing.T) {
 	l.heal()
 }
 
-func TestStatusKnowsAStrangersToxic(t *testing.T) {
+func TestStatusKnowsAStrangersToxic(t *testing.T) { onBoth(t, testStatusKnowsAStrangersToxic) }
+
+func testStatusKnowsAStrangersToxic(t *testing.T) {
 	l := newLab(t)
 	l.call(http.MethodPost, "/proxies/one_redis/toxics", `{"name":"odd","type":"limit_data","stream":"downstream","attributes":{"bytes":1}}`)
 	if got, want := l.faults()["one_redis"], "unknown toxic: odd (limit_data downstream)"; got != want {
@@ -121,6 +134,10 @@ func TestStatusKnowsAStrangersToxic(t *testing.T) {
 }
 
 func TestPrepareMakesWhatIsMissingAndLeavesTheRest(t *testing.T) {
+	onBoth(t, testPrepareMakesWhatIsMissingAndLeavesTheRest)
+}
+
+func testPrepareMakesWhatIsMissingAndLeavesTheRest(t *testing.T) {
 	l := newLab(t)
 	pooled := l.client("two_redis")
 	l.call(http.MethodDelete, "/proxies/one_redis", "")
@@ -141,6 +158,10 @@ func TestPrepareMakesWhatIsMissingAndLeavesTheRest(t *testing.T) {
 }
 
 func TestWithoutAPlanAMissingProxyIsAnError(t *testing.T) {
+	onBoth(t, testWithoutAPlanAMissingProxyIsAnError)
+}
+
+func testWithoutAPlanAMissingProxyIsAnError(t *testing.T) {
 	l := newLab(t)
 	l.call(http.MethodDelete, "/proxies/one_redis", "")
 	blind := fault.New(l.api, l.links, func(k topology.Link) string { return l.addrs[k.Name()] })
@@ -167,16 +188,18 @@ func TestGuardKeepsToThisHost(t *testing.T) {
 	}
 }
 
-func TestADeadServerIsNamed(t *testing.T) {
+func TestADeadServerIsNamed(t *testing.T) { onBoth(t, testADeadServerIsNamed) }
+
+func testADeadServerIsNamed(t *testing.T) {
 	l := newLab(t)
 	stop(l.proxy)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_, err := l.Apply(ctx, fault.Cut("one_redis"))
-	if err == nil || !strings.Contains(err.Error(), "one_redis: proxy server: GET /proxies/one_redis: dial tcp") {
-		t.Errorf("Apply: %v", err)
-	}
-	if _, err := l.Status(ctx); err == nil {
-		t.Error("Status of a dead server is no error")
+	_, statusErr := l.Status(ctx)
+	for what, err := range map[string]error{"Apply": err, "Prepare": l.Prepare(ctx), "Heal": l.Heal(ctx, "redis"), "Status": statusErr} {
+		if !errors.Is(err, fault.ErrServerDown) || !strings.Contains(err.Error(), "proxy server does not answer: all links are down (http") {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

@@ -14,7 +14,9 @@ import (
 // fault and one that connects during it, and says what each must feel, what Redis
 // must have seen, and what the heal must bring back.
 
-func TestNothingBitesWithoutAFault(t *testing.T) {
+func TestNothingBitesWithoutAFault(t *testing.T) { onBoth(t, testNothingBitesWithoutAFault) }
+
+func testNothingBitesWithoutAFault(t *testing.T) {
 	l := newLab(t)
 	pooled := l.client("one_redis")
 	for range 50 {
@@ -35,6 +37,10 @@ func TestNothingBitesWithoutAFault(t *testing.T) {
 }
 
 func TestCutEndsOpenConnectionsAndRefusesNewOnes(t *testing.T) {
+	onBoth(t, testCutEndsOpenConnectionsAndRefusesNewOnes)
+}
+
+func testCutEndsOpenConnectionsAndRefusesNewOnes(t *testing.T) {
 	l := newLab(t)
 	pooled, neighbour := l.client("one_redis"), l.client("two_redis")
 	a := l.apply(fault.Cut("one_redis"))
@@ -54,7 +60,9 @@ func TestCutEndsOpenConnectionsAndRefusesNewOnes(t *testing.T) {
 	l.client("one_redis")
 }
 
-func TestSlowDelaysEachAnswerOnce(t *testing.T) {
+func TestSlowDelaysEachAnswerOnce(t *testing.T) { onBoth(t, testSlowDelaysEachAnswerOnce) }
+
+func testSlowDelaysEachAnswerOnce(t *testing.T) {
 	l := newLab(t)
 	pooled, neighbour := l.client("one_redis"), l.client("two_redis")
 	const delay, jitter = 200 * time.Millisecond, 50 * time.Millisecond
@@ -74,7 +82,9 @@ func TestSlowDelaysEachAnswerOnce(t *testing.T) {
 	}
 }
 
-func TestHangSwallowsRequestsAndAnswers(t *testing.T) {
+func TestHangSwallowsRequestsAndAnswers(t *testing.T) { onBoth(t, testHangSwallowsRequestsAndAnswers) }
+
+func testHangSwallowsRequestsAndAnswers(t *testing.T) {
 	l := newLab(t)
 	pooled, neighbour := l.client("one_redis"), l.client("two_redis")
 	l.apply(fault.Hang("one_redis"))
@@ -100,7 +110,9 @@ func TestHangSwallowsRequestsAndAnswers(t *testing.T) {
 	}
 }
 
-func TestLoseRepliesObeysAndSaysNothing(t *testing.T) {
+func TestLoseRepliesObeysAndSaysNothing(t *testing.T) { onBoth(t, testLoseRepliesObeysAndSaysNothing) }
+
+func testLoseRepliesObeysAndSaysNothing(t *testing.T) {
 	l := newLab(t)
 	pooled := l.client("one_redis")
 	l.apply(fault.LoseReplies("one_redis"))

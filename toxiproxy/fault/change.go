@@ -12,7 +12,8 @@ import (
 // reach brings one link's proxy into the wanted state and reads it back. It
 // returns the proxy as the server then described it.
 //
-// There are three ways, by what becomes of the open connections:
+// On the stock server there are three ways, by what becomes of the open connections
+// (for ours, see changeOurs):
 //
 //	they live    change the toxics in place: any fault but a cut onto a link that
 //	             carries traffic, and the heal of a slow one
@@ -28,7 +29,7 @@ func (i *Injector) reach(ctx context.Context, l topology.Link, want state) (remo
 	if err != nil {
 		return now, err
 	}
-	if !now.is(want) {
+	if !now.is(want) || !now.heldBy(want) {
 		if err := i.change(ctx, now, want); err != nil {
 			return now, err
 		}
@@ -37,9 +38,16 @@ func (i *Injector) reach(ctx context.Context, l topology.Link, want state) (remo
 }
 
 func (i *Injector) change(ctx context.Context, now remoteProxy, want state) error {
+	ours, err := i.ours(ctx)
 	switch {
+	case err != nil:
+		return err
 	case now.Name == "":
 		return errors.New("the proxy server has no such proxy, and where it should listen and lead is not known here: give Plan to New")
+	case ours:
+		return i.changeOurs(ctx, now, want)
+	case !want.kind.stock():
+		return fmt.Errorf("this server does not know %s; it is %w", want.kind, ErrStock)
 	case now.lives(want):
 		return i.changeLive(ctx, now, want)
 	case want.kind == KindCut && now.is(state{kind: whole}):
@@ -53,7 +61,7 @@ func (i *Injector) change(ctx context.Context, now remoteProxy, want state) erro
 // lives says whether the wanted state can be reached with open connections
 // staying open: nothing to remove, nothing to disable.
 func (p remoteProxy) lives(want state) bool {
-	if p.astray || !p.Enabled || !want.enabled() || p.foreignToxics() != "" {
+	if p.astray || !p.Enabled || !want.enabled() || p.state().kind == foreign {
 		return false
 	}
 	wanted := remoteProxy{Toxics: want.toxics()}
@@ -164,8 +172,11 @@ func (i *Injector) readBack(ctx context.Context, l topology.Link, want state) (r
 	if err != nil {
 		return p, fmt.Errorf("read back: %w", err)
 	}
-	if !p.is(want) {
+	switch {
+	case !p.is(want):
 		return p, fmt.Errorf("read back: wanted %s, the proxy server says %s", want, p.describe())
+	case !p.heldBy(want):
+		return p, fmt.Errorf("read back: %s is in force in another name than lease %q", want, want.lease)
 	}
 	return p, nil
 }

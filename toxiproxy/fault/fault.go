@@ -20,37 +20,36 @@ import (
 	"eventflow/toxiproxy/topology"
 )
 
-// Kind names a fault by what the link's client sees of it.
-type Kind string
-
-// The kinds of fault.
-const (
-	// KindCut: open connections end at once, new ones are refused at once.
-	KindCut Kind = "cut"
-	// KindSlow: each answer is late by Delay, give or take Jitter. Connections live.
-	KindSlow Kind = "slow"
-	// KindHang: connecting works, then nothing comes and nothing arrives. What was
-	// sent meanwhile is lost; the connections end when the link heals.
-	KindHang Kind = "hang"
-	// KindLoseReplies: as a hang, but requests do arrive and are obeyed. Only the
-	// answers are lost.
-	KindLoseReplies Kind = "lose-replies"
-)
-
-// Fault is one fault on a set of links.
+// Fault is one fault on a set of links. Which fields a kind takes, its constructor
+// shows; the others stay empty.
 type Fault struct {
 	Kind Kind `json:"kind"`
 	// Links are link names or patterns, as topology.Map.Select takes them.
 	Links []string `json:"links"`
-	// Delay is what one round trip of a slow link costs on top; whole milliseconds.
+	// Direction is the way whose bytes the fault is on; empty is what Kind says.
+	Direction Direction `json:"direction,omitempty"`
+	// Delay is by how much a slow link's answers and a late link's requests are
+	// late; whole milliseconds.
 	Delay Duration `json:"delay,omitempty"`
 	// Jitter spreads each delay evenly over Delay-Jitter to Delay+Jitter.
 	Jitter Duration `json:"jitter,omitempty"`
+	// Rate is what a trickle lets through, in each of its directions.
+	Rate Rate `json:"rate,omitempty"`
+	// Bytes is what a truncate lets through of each connection before it ends it.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Period is how long a flap takes for being cut once and whole once.
+	Period Duration `json:"period,omitempty"`
 }
 
-// MaxDelay bounds Delay+Jitter. Apply waits for one slow answer before it
-// believes in the fault, and whoever means "for ever" means a hang.
-const MaxDelay = 30 * time.Second
+// Bounds of what a fault may ask for. Apply watches a delay and a period pass
+// before it believes in the fault, and whoever means "for ever" means a hang.
+const (
+	MaxDelay  = 30 * time.Second // Delay+Jitter
+	MinPeriod = 100 * time.Millisecond
+	MaxPeriod = 10 * time.Second
+	MaxRate   = Rate(1000) // what is faster is no trickle
+	MaxBytes  = 1 << 30
+)
 
 // Cut refuses: what a dead host's kernel or a firewall's reject does.
 func Cut(links ...string) Fault { return Fault{Kind: KindCut, Links: links} }
@@ -64,9 +63,49 @@ func Slow(delay, jitter time.Duration, links ...string) Fault {
 // Hang swallows both directions: a cable pulled, a firewall's drop.
 func Hang(links ...string) Fault { return Fault{Kind: KindHang, Links: links} }
 
+// Hold is a partition that ends: what a pulled cable does that is plugged in again
+// before TCP gives up. Only can hold one direction.
+func Hold(links ...string) Fault { return Fault{Kind: KindHold, Links: links} }
+
 // LoseReplies swallows answers only: the commit that took place and was never
 // confirmed.
 func LoseReplies(links ...string) Fault { return Fault{Kind: KindLoseReplies, Links: links} }
+
+// LoseRequests swallows requests only: the server sees a client that fell silent.
+func LoseRequests(links ...string) Fault { return Fault{Kind: KindLoseRequests, Links: links} }
+
+// Late delivers every request late by delay. With a delay beyond the client's
+// patience it is done after the client has given up.
+func Late(delay time.Duration, links ...string) Fault {
+	return Fault{Kind: KindLate, Links: links, Delay: Duration(delay)}
+}
+
+// Reset answers every connection, open and idle ones included, with a reset: what
+// a load balancer does that forgot its connections.
+func Reset(links ...string) Fault { return Fault{Kind: KindReset, Links: links} }
+
+// Trickle lets rate through and loses nothing. Only can thin one direction.
+func Trickle(rate Rate, links ...string) Fault {
+	return Fault{Kind: KindTrickle, Links: links, Rate: rate}
+}
+
+// Truncate ends each connection after that many bytes of answers, counted from
+// when the fault began: a message that breaks off. Only(Up) counts requests.
+func Truncate(bytes int64, links ...string) Fault {
+	return Fault{Kind: KindTruncate, Links: links, Bytes: bytes}
+}
+
+// Flap cuts the links for half of each period, all at the same times. It lasts as
+// long as the injector lives that applied it, and its lease.
+func Flap(period time.Duration, links ...string) Fault {
+	return Fault{Kind: KindFlap, Links: links, Period: Duration(period)}
+}
+
+// Only is the same fault on one direction.
+func (f Fault) Only(d Direction) Fault {
+	f.Direction = d
+	return f
+}
 
 // Validate reports every way in which the fault makes no sense on that map.
 func (f Fault) Validate(m topology.Map) error {
@@ -83,38 +122,24 @@ func (f Fault) Validate(m topology.Map) error {
 	return nil
 }
 
-func (f Fault) validKind() error {
-	switch f.Kind {
-	case KindSlow:
-		return f.validDelay()
-	case KindCut, KindHang, KindLoseReplies:
-		if f.Delay != 0 || f.Jitter != 0 {
-			return errors.New("only slow takes a delay and a jitter")
-		}
-		return nil
-	}
-	return fmt.Errorf("unknown kind; there are %s, %s, %s and %s", KindCut, KindSlow, KindHang, KindLoseReplies)
-}
-
-func (f Fault) validDelay() error {
-	delay, jitter := time.Duration(f.Delay), time.Duration(f.Jitter)
-	switch {
-	case delay < time.Millisecond || delay%time.Millisecond != 0 || jitter%time.Millisecond != 0:
-		return fmt.Errorf("delay %s, jitter %s: want whole milliseconds and a delay of at least one", delay, jitter)
-	case jitter < 0 || jitter > delay:
-		return fmt.Errorf("jitter %s must lie between 0 and the delay of %s: an answer cannot come before its request", jitter, delay)
-	case delay+jitter > MaxDelay:
-		return fmt.Errorf("delay %s, jitter %s: together more than %s", delay, jitter, MaxDelay)
-	}
-	return nil
-}
-
 // String is the fault as people say it: "slow 3s±1s on postgres".
 func (f Fault) String() string {
-	return f.state().String() + " on " + strings.Join(f.Links, ", ")
+	return f.state("").String() + " on " + strings.Join(f.Links, ", ")
 }
 
-// state is what each of the fault's links is to be in.
-func (f Fault) state() state {
-	return state{kind: f.Kind, delay: time.Duration(f.Delay), jitter: time.Duration(f.Jitter)}
+// state is what each of the fault's links is to be in, in the name of a lease.
+func (f Fault) state(lease string) state {
+	return state{
+		kind: f.Kind, way: f.way(), delay: time.Duration(f.Delay), jitter: time.Duration(f.Jitter),
+		rate: f.Rate, bytes: f.Bytes, period: time.Duration(f.Period), lease: lease,
+	}
+}
+
+// way is the direction that is meant, "" for a kind that takes none.
+func (f Fault) way() Direction {
+	t, _ := f.Kind.takes()
+	if f.Direction == "" && len(t.ways) > 0 {
+		return t.ways[0]
+	}
+	return f.Direction
 }

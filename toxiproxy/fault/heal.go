@@ -33,10 +33,17 @@ type LinkError struct {
 // UpstreamDown says that the link itself carries connections, and what it leads
 // to refuses them or stays silent even through a new proxy. Nothing that is done
 // to the link can mend that.
-func (e LinkError) UpstreamDown() bool { return e.symptom == EOF || e.symptom == Silent }
+func (e LinkError) UpstreamDown() bool {
+	return e.symptom == EOF || e.symptom == WasReset || e.symptom == Silent
+}
 
-// Error is one clause per link.
+// Error is one clause per link, or the server's if that is what is down.
 func (e *HealError) Error() string {
+	for _, l := range e.Links {
+		if errors.Is(l.Err, ErrServerDown) {
+			return "not healed: " + l.Err.Error()
+		}
+	}
 	clauses := make([]string, len(e.Links))
 	for n, l := range e.Links {
 		clauses[n] = l.Error()
@@ -69,8 +76,12 @@ func (e LinkError) Unwrap() error { return e.Err }
 // and any number of times: on a whole link it costs the round trip.
 //
 // It climbs a ladder, and each rung has its deadline: neutralise and enable;
-// replace the proxy of a link that does not answer; restart the proxy server if
-// its API is stuck and Restart was given. What is left is a *HealError.
+// replace the proxy of a link that does not answer; restart the proxy server if it
+// or its API is dead and Restart was given. What is left is a *HealError, which Is
+// ErrServerDown if that is why.
+//
+// On this repository's server it takes the patience and some milliseconds at most,
+// whatever the upstream does. On the stock one it may take seconds more.
 func (i *Injector) Heal(ctx context.Context, links ...string) error {
 	chosen, err := i.chosen(links)
 	if err != nil {
@@ -81,12 +92,28 @@ func (i *Injector) Heal(ctx context.Context, links ...string) error {
 	}
 	failed := failures{}
 	i.climb(ctx, chosen, i.mend, failed)
-	i.climb(ctx, broken(chosen, failed), i.rebuild, failed)
+	i.climb(ctx, i.broken(chosen, failed), i.rebuild, failed)
 	if i.restart != nil && failed.anyStuck() && ctx.Err() == nil {
-		err := i.restart(ctx)
+		err := i.startAnew(ctx)
 		i.climb(ctx, i.links.Links, i.mendAfter(err), failed) // the new server forgot them all
 	}
 	return failed.err(chosen)
+}
+
+// restartDeadline bounds the last rung; a server starts in a fraction of a second.
+const restartDeadline = 10 * time.Second
+
+// startAnew restarts the server. The lease went with the old one, as it was to.
+func (i *Injector) startAnew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, restartDeadline)
+	defer cancel()
+	if i.lease != nil {
+		i.lease.drop(false)
+	}
+	i.mu.Lock()
+	i.kind = nil
+	i.mu.Unlock()
+	return i.restart(ctx)
 }
 
 func (i *Injector) chosen(patterns []string) ([]topology.Link, error) {
@@ -105,7 +132,10 @@ type rung func(context.Context, topology.Link) error
 // climb takes the turn, puts the links through the rung at once, gives the turn
 // back and demands a round trip of each. It updates failed for these links.
 func (i *Injector) climb(ctx context.Context, links []topology.Link, r rung, failed failures) {
-	errs := i.onRung(ctx, links, r)
+	if len(links) == 0 {
+		return
+	}
+	errs := i.blame(ctx, i.onRung(ctx, links, r))
 	results := make([]*LinkError, len(links))
 	inParallel(links, func(n int, l topology.Link) error {
 		results[n] = i.proof(ctx, l, errs[n])
@@ -200,13 +230,18 @@ func (i *Injector) untilAnswered(ctx context.Context, l topology.Link) Symptom {
 	}
 }
 
-// broken are the links that a new proxy may help: all but those whose proxy
-// accepts and finds its upstream's door closed.
-func broken(links []topology.Link, failed failures) []topology.Link {
+// broken are the links that a new proxy may help: not those whose proxy accepts and
+// finds its upstream's door closed. A proxy of ours that says it is whole is whole,
+// and a silent upstream will go on with its connections when it wakes.
+func (i *Injector) broken(links []topology.Link, failed failures) []topology.Link {
+	i.mu.Lock()
+	ours := i.kind != nil && *i.kind
+	i.mu.Unlock()
 	var out []topology.Link
 	for _, l := range links {
 		e, bad := failed[l.Name()]
-		if bad && e.symptom != EOF {
+		hopeless := e.symptom == EOF || e.symptom == WasReset || ours && e.symptom == Silent || errors.Is(e.Err, ErrServerDown)
+		if bad && !hopeless {
 			out = append(out, l)
 		}
 	}
@@ -215,7 +250,7 @@ func broken(links []topology.Link, failed failures) []topology.Link {
 
 func (f failures) anyStuck() bool {
 	for _, e := range f {
-		if isStuck(e.Err) {
+		if isStuck(e.Err) || errors.Is(e.Err, ErrServerDown) {
 			return true
 		}
 	}

@@ -17,6 +17,10 @@ import (
 )
 
 func TestHealIsIdempotentAndKeepsConnections(t *testing.T) {
+	onBoth(t, testHealIsIdempotentAndKeepsConnections)
+}
+
+func testHealIsIdempotentAndKeepsConnections(t *testing.T) {
 	l := newLab(t)
 	pooled := l.client("one_redis")
 	l.heal()
@@ -30,6 +34,10 @@ func TestHealIsIdempotentAndKeepsConnections(t *testing.T) {
 }
 
 func TestHealTellsADeadUpstreamFromABrokenLink(t *testing.T) {
+	onBoth(t, testHealTellsADeadUpstreamFromABrokenLink)
+}
+
+func testHealTellsADeadUpstreamFromABrokenLink(t *testing.T) {
 	l := newLab(t, fault.Patience(300*time.Millisecond))
 	l.apply(fault.Cut("all"))
 	l.stopRedis()
@@ -51,6 +59,10 @@ func TestHealTellsADeadUpstreamFromABrokenLink(t *testing.T) {
 }
 
 func TestHealWaitsForAnUpstreamThatComesBack(t *testing.T) {
+	onBoth(t, testHealWaitsForAnUpstreamThatComesBack)
+}
+
+func testHealWaitsForAnUpstreamThatComesBack(t *testing.T) {
 	l := newLab(t, fault.Patience(5*time.Second))
 	l.stopRedis()
 	healed := make(chan error, 1)
@@ -61,7 +73,9 @@ func TestHealWaitsForAnUpstreamThatComesBack(t *testing.T) {
 	}
 }
 
-func TestHealOfASilentUpstreamSaysSo(t *testing.T) {
+func TestHealOfASilentUpstreamSaysSo(t *testing.T) { onBoth(t, testHealOfASilentUpstreamSaysSo) }
+
+func testHealOfASilentUpstreamSaysSo(t *testing.T) {
 	l := newLab(t, fault.Patience(300*time.Millisecond))
 	if err := l.redis.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -80,7 +94,9 @@ func TestHealOfASilentUpstreamSaysSo(t *testing.T) {
 	l.heal()
 }
 
-func TestHealRebuildsAProxyThatIsGone(t *testing.T) {
+func TestHealRebuildsAProxyThatIsGone(t *testing.T) { onBoth(t, testHealRebuildsAProxyThatIsGone) }
+
+func testHealRebuildsAProxyThatIsGone(t *testing.T) {
 	l := newLab(t)
 	l.call(http.MethodDelete, "/proxies/one_redis", "")
 	l.heal("one_redis")
@@ -88,6 +104,10 @@ func TestHealRebuildsAProxyThatIsGone(t *testing.T) {
 }
 
 func TestHealAfterTheServerForgotEverything(t *testing.T) {
+	onBoth(t, testHealAfterTheServerForgotEverything)
+}
+
+func testHealAfterTheServerForgotEverything(t *testing.T) {
 	l := newLab(t)
 	l.apply(fault.Hang("all"))
 	stop(l.proxy)
@@ -132,7 +152,9 @@ func chat(conn net.Conn) {
 
 // Clients that hung up in the middle of a slow or dead conversation are what
 // stalls the stock server for 35 s when a toxic is removed under them.
-func TestHealWithStuckClientsIsQuick(t *testing.T) {
+func TestHealWithStuckClientsIsQuick(t *testing.T) { onBoth(t, testHealWithStuckClientsIsQuick) }
+
+func testHealWithStuckClientsIsQuick(t *testing.T) {
 	for _, f := range []fault.Fault{
 		fault.Slow(2*time.Second, 0, "one_redis"), fault.Hang("one_redis"), fault.LoseReplies("one_redis"), fault.Cut("one_redis"),
 	} {
@@ -183,7 +205,9 @@ func (c crowd) leave() {
 // A toxic put under a connection whose reader has stopped reading locks its proxy
 // in the stock server for good. Heal has to get rid of that proxy without blocking
 // the whole server, and where somebody connected since, to restart the server.
-func TestHealGetsAroundALockedProxy(t *testing.T) {
+func TestHealGetsAroundALockedProxy(t *testing.T) { onBoth(t, testHealGetsAroundALockedProxy) }
+
+func testHealGetsAroundALockedProxy(t *testing.T) {
 	for name, newcomer := range map[string]bool{"replaced": false, "server restarted": true} {
 		t.Run(name, func(t *testing.T) {
 			l, restarts := lockedLab(t)

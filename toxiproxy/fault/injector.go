@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +25,14 @@ type Injector struct {
 	patience time.Duration
 	restart  func(context.Context) error
 	refused  error // the guard's, returned by everything that would change a link
+	owner    string
+	lease    *keeper // nil: faults are put in force in nobody's name
 
 	turn chan struct{} // holds one token: whoever changes links has it
 
 	mu      sync.Mutex
+	kind    *bool                  // whether the server is ours, nil until it was asked
+	flaps   map[string]*flapper    // per link
 	known   map[string]remoteProxy // where each proxy listens and leads, to rebuild it
 	changes map[string]int         // per link, to notice that a probe was overtaken
 }
@@ -53,6 +58,8 @@ func New(api string, m topology.Map, addr func(topology.Link) string, opts ...Op
 		turn:     make(chan struct{}, 1),
 		known:    map[string]remoteProxy{},
 		changes:  map[string]int{},
+		flaps:    map[string]*flapper{},
+		owner:    fmt.Sprintf("process %d", os.Getpid()),
 	}
 	s := settings{}
 	for _, o := range opts {
@@ -91,6 +98,23 @@ func Patience(d time.Duration) Option { return func(i *Injector, _ *settings) { 
 func Restart(f func(context.Context) error) Option {
 	return func(i *Injector, _ *settings) { i.restart = f }
 }
+
+// Lease binds every fault of Apply to one lease, which the injector opens with the
+// first and renews at a third of ttl until Close. When the process dies, or sleeps
+// for longer than ttl, the server heals them by itself. The stock server has no
+// leases: with this option Apply fails there with ErrStock.
+//
+// ttl is 100ms to 24h. A short one wants a process that is never paused as long.
+func Lease(owner string, ttl time.Duration) Option {
+	return func(i *Injector, _ *settings) {
+		i.owner = owner
+		i.lease = newKeeper(i.api, owner, ttl)
+	}
+}
+
+// Owner names whoever ApplyFor is for, in GET /leases and in events; without it, and
+// without Lease, that is "process 1234".
+func Owner(name string) Option { return func(i *Injector, _ *settings) { i.owner = name } }
 
 // guard lets through this host and what was allowed by name.
 func guard(api string, allowed []string) error {
@@ -132,7 +156,13 @@ func (i *Injector) changeAll(ctx context.Context, links []topology.Link, want st
 		proxies[n] = p
 		return err
 	})
-	return proxies, joined(links, errs)
+	if err := joined(links, i.blame(ctx, errs)); err != nil {
+		return proxies, err
+	}
+	if want.kind == KindFlap {
+		i.startFlaps(links, want)
+	}
+	return proxies, nil
 }
 
 func (i *Injector) takeTurn(ctx context.Context) (release func(), err error) {
@@ -153,6 +183,7 @@ func (i *Injector) look(ctx context.Context, l topology.Link) (remoteProxy, erro
 	known := i.known[l.Name()]
 	switch {
 	case isMissing(err):
+		known.absent = true
 		return known, nil
 	case err != nil:
 		return known, err
@@ -175,10 +206,17 @@ func port(addr string) string {
 	return port
 }
 
+// noteChange is called before a link is changed: whoever probes it finds out, and a
+// flap on it is over.
 func (i *Injector) noteChange(l topology.Link) {
 	i.mu.Lock()
-	defer i.mu.Unlock()
 	i.changes[l.Name()]++
+	flap := i.flaps[l.Name()]
+	delete(i.flaps, l.Name())
+	i.mu.Unlock()
+	if flap != nil {
+		flap.stop()
+	}
 }
 
 func (i *Injector) changeCount(l topology.Link) int {
@@ -198,9 +236,13 @@ func inParallel(links []topology.Link, work func(int, topology.Link) error) []er
 	return errs
 }
 
-// joined is one error that names each failed link, nil if none failed.
+// joined is one error that names each failed link, nil if none failed. When the
+// server itself is down there is no need to.
 func joined(links []topology.Link, errs []error) error {
 	var out []error
+	if n := slices.IndexFunc(errs, func(err error) bool { return errors.Is(err, ErrServerDown) }); n >= 0 {
+		return errs[n]
+	}
 	for n, err := range errs {
 		if err != nil {
 			out = append(out, fmt.Errorf("%s: %w", links[n], err))

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -24,10 +25,20 @@ func TestStateIsRecognisedFromWhatTheServerSays(t *testing.T) {
 		{"cut while slow", remoteProxy{Toxics: slow.toxics()}, "cut"},
 		{"hang", remoteProxy{Enabled: true, Toxics: state{kind: KindHang}.toxics()}, "hang"},
 		{"lose-replies", remoteProxy{Enabled: true, Toxics: state{kind: KindLoseReplies}.toxics()}, "lose-replies"},
-		{"drop upstream alone", remoteProxy{Enabled: true, Toxics: []toxic{drop(dropUp, "upstream")}}, "unknown toxic: drop_up (timeout upstream)"},
+		{"lose-requests", remoteProxy{Enabled: true, Toxics: state{kind: KindLoseRequests}.toxics()}, "lose-requests"},
+		{"late", remoteProxy{Enabled: true, Toxics: state{kind: KindLate, delay: time.Second}.toxics()}, "late 1s"},
+		{"hold", remoteProxy{Enabled: true, Toxics: state{kind: KindHold, way: Both}.toxics()}, "hold"},
+		{"hold up", remoteProxy{Enabled: true, Toxics: state{kind: KindHold, way: Up}.toxics()}, "hold up"},
+		{"hold down", remoteProxy{Enabled: true, Toxics: state{kind: KindHold, way: Down}.toxics()}, "hold down"},
+		{"reset", remoteProxy{Enabled: true, Toxics: state{kind: KindReset}.toxics()}, "reset"},
+		{"trickle", remoteProxy{Enabled: true, Toxics: state{kind: KindTrickle, way: Both, rate: 4}.toxics()}, "trickle 4KB/s"},
+		{"truncate", remoteProxy{Enabled: true, Toxics: state{kind: KindTruncate, way: Down, bytes: 9}.toxics()}, "truncate after 9 bytes"},
+		{"flap, whole", remoteProxy{Enabled: true, Toxics: state{kind: KindFlap, period: time.Second}.toxics()}, "flap 1s"},
+		{"flap, cut", remoteProxy{Toxics: state{kind: KindFlap, period: time.Second}.toxics()}, "flap 1s"},
+		{"two at once", remoteProxy{Enabled: true, Toxics: append(slow.toxics(), drop(Down))}, "unknown toxic: lat_down (latency downstream)"},
 		{"a stranger's", remoteProxy{Enabled: true, Toxics: []toxic{odd}}, "unknown toxic: odd (slicer upstream)"},
 		{"half the connections", remoteProxy{Enabled: true, Toxics: []toxic{half}}, "unknown toxic: lat_down (latency downstream)"},
-		{"slow requests", remoteProxy{Enabled: true, Toxics: []toxic{latency(latUp, "upstream", time.Second, 0)}}, "unknown toxic: lat_up (latency upstream)"},
+		{"late by chance", remoteProxy{Enabled: true, Toxics: []toxic{latency(latUp, "upstream", time.Second, time.Second)}}, "unknown toxic: lat_up (latency upstream)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -41,15 +52,24 @@ func TestStateIsRecognisedFromWhatTheServerSays(t *testing.T) {
 func TestOnlyItsOwnSymptomMakesAFaultBite(t *testing.T) {
 	ms := func(n int) Duration { return Duration(time.Duration(n) * time.Millisecond) }
 	felt := map[string]Symptom{
-		"prompt": {Kind: Answered, RTT: ms(1)}, "late": {Kind: Answered, RTT: ms(60)},
-		"refused": {Kind: Refused}, "silent": {Kind: Silent}, "eof": {Kind: EOF}, "obeyed": {Kind: Obeyed}, "garbled": {Kind: Garbled},
+		"prompt": {Kind: Answered, RTT: ms(1), Bytes: 100}, "late": {Kind: Answered, RTT: ms(60), Bytes: 100},
+		"refused": {Kind: Refused}, "silent": {Kind: Silent}, "eof": {Kind: EOF}, "reset": {Kind: WasReset}, "obeyed": {Kind: Obeyed},
+		"garbled": {Kind: Garbled}, "broken": {Kind: Broken, Bytes: 9}, "broken early": {Kind: Broken, Bytes: 8}, "flapping": {Kind: Flapping},
 	}
-	bites := map[string]map[string]bool{
-		"cut": {"refused": true, "eof": true}, "hang": {"silent": true}, "lose-replies": {"obeyed": true}, "slow 50ms": {"late": true},
+	bites := map[string][]string{
+		"cut": {"refused", "eof", "reset"}, "hang": {"silent"}, "hold": {"silent"}, "lose-requests": {"silent"}, "lose-replies": {"obeyed"},
+		"slow 50ms": {"late"}, "late 50ms": {"late"}, "reset": {"reset"}, "trickle 4KB/s": {"late"}, "truncate after 9 bytes": {"broken"},
+		"truncate after 200 bytes": {"prompt", "late"}, "truncate after 200 bytes up": {"prompt", "late", "broken", "broken early", "eof", "reset"},
+		"flap 1s": {"flapping"},
 	}
-	for _, f := range []Fault{Cut("x"), Hang("x"), LoseReplies("x"), Slow(50*time.Millisecond, 0, "x")} {
+	link := topology.Link{From: "x", To: "redis"}
+	i := &Injector{links: topology.Map{Services: []topology.Service{{Name: "redis", Protocol: topology.Redis}}, Links: []topology.Link{link}}}
+	for _, f := range []Fault{
+		Cut("x"), Hang("x"), Hold("x"), LoseRequests("x"), LoseReplies("x"), Slow(50*time.Millisecond, 0, "x"), Late(50*time.Millisecond, "x"), Reset("x"),
+		Trickle(4, "x"), Truncate(9, "x"), Truncate(200, "x"), Truncate(200, "x").Only(Up), Flap(time.Second, "x"),
+	} {
 		for name, s := range felt {
-			bit, want := f.doubt(s) == "", bites[f.state().String()][name]
+			bit, want := i.doubt(f, link, s) == "", slices.Contains(bites[f.state("").String()], name)
 			if bit != want {
 				t.Errorf("%s and %s: bit %v, want %v", f, name, bit, want)
 			}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,25 +22,56 @@ import (
 	"eventflow/toxiproxy/topology"
 )
 
-// serverBinary is the stock proxy server, built once per run of the tests.
-var serverBinary string
+// binaries are the two proxy servers, built once per run of the tests.
+var binaries = map[string]string{
+	stock: "github.com/Shopify/toxiproxy/v2/cmd/server",
+	ours:  "eventflow/toxiproxy/cmd/toxiproxy",
+}
+
+const stock, ours = "stock", "ours"
 
 func TestMain(m *testing.M) {
+	if api := os.Getenv(ownerEnv); api != "" {
+		own(api)
+		return
+	}
 	dir, err := os.MkdirTemp("", "fault-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	serverBinary = filepath.Join(dir, "toxiproxy-server")
-	out, err := exec.Command("go", "build", "-o", serverBinary, "github.com/Shopify/toxiproxy/v2/cmd/server").CombinedOutput()
 	code := 1
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "build the proxy server: %v\n%s", err, out)
+	if err := build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	} else {
 		code = m.Run()
 	}
 	os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+func build(dir string) error {
+	for name, source := range binaries {
+		binaries[name] = filepath.Join(dir, name)
+		out, err := exec.Command("go", "build", "-o", binaries[name], source).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("build the proxy server: %w\n%s", err, out)
+		}
+	}
+	return nil
+}
+
+// onBoth runs the test on either proxy server. A test outside of it runs on ours.
+func onBoth(t *testing.T, test func(*testing.T)) {
+	t.Run(stock, test)
+	t.Run(ours, test)
+}
+
+func serverOf(t testing.TB) string {
+	if slices.Contains(strings.Split(t.Name(), "/"), stock) {
+		return stock
+	}
+	return ours
 }
 
 // The network of the tests: two clients of one Redis, and one of a web server.
@@ -100,7 +132,7 @@ func (l *lab) connect(opts ...fault.Option) {
 func (l *lab) startProxy() {
 	l.t.Helper()
 	host, port, _ := net.SplitHostPort(strings.TrimPrefix(l.api, "http://"))
-	l.proxy = start(l.t, []string{"LOG_LEVEL=error"}, serverBinary, "-host", host, "-port", port)
+	l.proxy = start(l.t, []string{"LOG_LEVEL=error"}, binaries[serverOf(l.t)], "-host", host, "-port", port)
 	eventually(l.t, "proxy server", func() error {
 		res, err := http.Get(l.api + "/version")
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"eventflow/toxiproxy/fault/wire"
 	"eventflow/toxiproxy/topology"
 )
 
@@ -20,17 +21,23 @@ const (
 	Answered SymptomKind = "answered" // the protocol's own answer came
 	Refused  SymptomKind = "refused"  // nobody listens
 	Silent   SymptomKind = "silent"   // connected, and no byte within the patience
-	EOF      SymptomKind = "eof"      // connected, and closed or reset before an answer
+	EOF      SymptomKind = "eof"      // connected, and closed before an answer
+	WasReset SymptomKind = "reset"    // connected, and reset before an answer
 	Garbled  SymptomKind = "garbled"  // something answers that does not speak the protocol
 	// Obeyed is Silent with proof that the upstream got the request: asked to say
 	// farewell it closed the connection, and the farewell itself never came.
 	Obeyed SymptomKind = "obeyed"
+	// Broken is the beginning of an answer and then the connection's end.
+	Broken SymptomKind = "broken"
+	// Flapping is Refused and Answered by turns.
+	Flapping SymptomKind = "flapping"
 )
 
 // Symptom is the result of one probe.
 type Symptom struct {
 	Kind   SymptomKind `json:"kind"`
 	RTT    Duration    `json:"rtt"`              // from the request's first byte to the symptom
+	Bytes  int         `json:"bytes,omitempty"`  // of an answer that was wanted whole
 	Detail string      `json:"detail,omitempty"` // the system's words, if it said any
 }
 
@@ -43,8 +50,12 @@ func (s Symptom) String() string {
 		return fmt.Sprintf("silent for %s", s.rtt())
 	case Obeyed:
 		return fmt.Sprintf("obeyed and the reply lost, in %s", s.rtt())
-	case EOF:
-		return fmt.Sprintf("eof after %s", s.rtt())
+	case EOF, WasReset:
+		return fmt.Sprintf("%s after %s", s.Kind, s.rtt())
+	case Broken:
+		return fmt.Sprintf("an answer that broke off after %d bytes", s.Bytes)
+	case Flapping:
+		return "refused and answered by turns"
 	}
 	if s.Detail != "" {
 		return fmt.Sprintf("%s: %s", s.Kind, s.Detail)
@@ -68,11 +79,33 @@ func (i *Injector) Probe(ctx context.Context, l topology.Link) Symptom {
 }
 
 func (i *Injector) probe(ctx context.Context, l topology.Link, patience time.Duration) Symptom {
-	c, ok := i.conversation(l)
-	if !ok {
-		return Symptom{Kind: Garbled, Detail: fmt.Sprintf("no probe for what %s speaks", l.To)}
+	return i.ask(ctx, l, patience, func(t wire.Talk) request { return request{t.Hello.Request, t.Hello.Understands, nil} })
+}
+
+// probeWhole makes a long request and reads the whole of a long answer.
+func (i *Injector) probeWhole(ctx context.Context, l topology.Link, patience time.Duration) Symptom {
+	return i.ask(ctx, l, patience, func(t wire.Talk) request {
+		return request{t.Long.Request, t.Long.Understands, t.Long.Complete}
+	})
+}
+
+// probeFlap watches until the link was refused once and answered once.
+func (i *Injector) probeFlap(ctx context.Context, l topology.Link, patience time.Duration) Symptom {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	seen := map[SymptomKind]bool{}
+	for start := time.Now(); ; {
+		last := i.probe(ctx, l, i.patience)
+		seen[last.Kind] = true
+		if seen[Answered] && (seen[Refused] || seen[EOF] || seen[WasReset]) {
+			return Symptom{Kind: Flapping, RTT: Duration(time.Since(start))}
+		}
+		select {
+		case <-ctx.Done():
+			return last
+		case <-time.After(probeEvery):
+		}
 	}
-	return ask(ctx, i.addr(l), c.ask, c.understands, patience)
 }
 
 // probeObeyed tells a lost answer from a lost request. Both are silent, but an
@@ -82,21 +115,32 @@ func (i *Injector) probeObeyed(ctx context.Context, l topology.Link, patience ti
 	if first.Kind != Silent {
 		return first
 	}
-	c, _ := i.conversation(l)
-	last := ask(ctx, i.addr(l), c.farewell, c.understands, patience)
-	if last.Kind == EOF {
+	last := i.ask(ctx, l, patience, func(t wire.Talk) request { return request{t.Farewell, t.Hello.Understands, nil} })
+	if last.Kind == EOF || last.Kind == WasReset {
 		last.Kind = Obeyed
 	}
 	return last
 }
 
-// ask sends one request on a new connection and waits for the answer.
-func ask(ctx context.Context, addr string, request []byte, understands func([]byte) bool, patience time.Duration) Symptom {
+// request is what to say and how to tell the answer.
+type request struct {
+	bytes       []byte
+	understands func([]byte) bool
+	complete    func([]byte) bool // nil: to understand is enough
+}
+
+// ask sends one request on a new connection through the link and waits for the
+// answer.
+func (i *Injector) ask(ctx context.Context, l topology.Link, patience time.Duration, pick func(wire.Talk) request) Symptom {
+	s, _ := i.links.Service(l.To)
+	talk, ok := wire.Of(s.Protocol)
+	if !ok {
+		return Symptom{Kind: Garbled, Detail: fmt.Sprintf("no probe for what %s speaks", l.To)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	start := time.Now()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", i.addr(l))
 	if err != nil {
 		return failed(err, start)
 	}
@@ -104,23 +148,30 @@ func ask(ctx context.Context, addr string, request []byte, understands func([]by
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // fails only on a closed one
 	defer stop()
 	start = time.Now()
-	if _, err := conn.Write(request); err != nil {
+	r := pick(talk)
+	if _, err := conn.Write(r.bytes); err != nil {
 		return failed(err, start)
 	}
-	return hear(conn, understands, start)
+	return r.hear(conn, start)
 }
 
 // hear reads until the answer can be judged: TCP may deliver it in pieces.
-func hear(conn net.Conn, understands func([]byte) bool, start time.Time) Symptom {
-	buf, n := make([]byte, 512), 0
+func (r request) hear(conn net.Conn, start time.Time) Symptom {
+	buf, n := make([]byte, 8<<10), 0
 	for {
 		m, err := conn.Read(buf[n:])
 		n += m
+		understood := r.understands(buf[:n])
+		rtt := Duration(time.Since(start))
 		switch {
-		case understands(buf[:n]):
-			return Symptom{Kind: Answered, RTT: Duration(time.Since(start))}
-		case n >= 16, n > 0 && err != nil:
-			return Symptom{Kind: Garbled, RTT: Duration(time.Since(start)), Detail: fmt.Sprintf("%.40q", buf[:n])}
+		case understood && (r.complete == nil || r.complete(buf[:n]) || n == len(buf)):
+			return Symptom{Kind: Answered, RTT: rtt, Bytes: n}
+		case understood && err != nil && kindOf(err) != Silent:
+			return Symptom{Kind: Broken, RTT: rtt, Bytes: n}
+		case !understood && n >= 16, !understood && n > 0 && err != nil && r.complete == nil:
+			return Symptom{Kind: Garbled, RTT: rtt, Detail: fmt.Sprintf("%.40q", buf[:n])}
+		case err != nil && n > 0 && kindOf(err) != Silent:
+			return Symptom{Kind: Broken, RTT: rtt, Bytes: n}
 		case err != nil:
 			return failed(err, start)
 		}
@@ -140,7 +191,9 @@ func kindOf(err error) SymptomKind {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Refused
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return WasReset
+	case errors.Is(err, io.EOF):
 		return EOF
 	case errors.Is(err, context.Canceled), errors.As(err, &timeout) && timeout.Timeout():
 		return Silent

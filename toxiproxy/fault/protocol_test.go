@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,7 +19,9 @@ import (
 // Every protocol's probe must tell every fault from every other, on the real
 // server: the farewell of lose-replies most of all, for each server has its own
 // way of hanging up.
-func TestEveryProtocolFeelsEveryFault(t *testing.T) {
+func TestEveryProtocolFeelsEveryFault(t *testing.T) { onBoth(t, testEveryProtocolFeelsEveryFault) }
+
+func testEveryProtocolFeelsEveryFault(t *testing.T) {
 	servers := map[topology.Protocol]func(*testing.T) string{
 		topology.Redis:    func(t *testing.T) string { l := newLab(t); return l.upstreams["redis"] },
 		topology.HTTP:     func(t *testing.T) string { return startWeb(t) },
@@ -34,7 +37,12 @@ func TestEveryProtocolFeelsEveryFault(t *testing.T) {
 }
 
 func everyFault(t *testing.T, l *lab) {
-	link := l.link("client_server")
+	link, refused := l.link("client_server"), 0
+	defer func() {
+		if want := map[string]int{stock: 11}[serverOf(t)]; refused != want {
+			t.Errorf("%d faults refused, want %d", refused, want)
+		}
+	}()
 	for _, tt := range []struct {
 		fault fault.Fault
 		want  fault.SymptomKind
@@ -43,11 +51,29 @@ func everyFault(t *testing.T, l *lab) {
 		{fault.Slow(60*time.Millisecond, 20*time.Millisecond, "server"), fault.Answered},
 		{fault.Hang("server"), fault.Silent},
 		{fault.LoseReplies("server"), fault.Obeyed},
+		{fault.Hold("server"), fault.Silent},
+		{fault.Hold("server").Only(fault.Up), fault.Silent},
+		{fault.Hold("server").Only(fault.Down), fault.Silent},
+		{fault.LoseRequests("server"), fault.Silent},
+		{fault.Late(60*time.Millisecond, "server"), fault.Answered},
+		{fault.Reset("server"), fault.WasReset},
+		{fault.Trickle(2, "server"), fault.Answered},
+		{fault.Trickle(2, "server").Only(fault.Up), fault.Answered},
+		{fault.Truncate(5, "server"), "broke off after 5 bytes"},
+		{fault.Truncate(5, "server").Only(fault.Up), ""},
+		{fault.Flap(200*time.Millisecond, "server"), "by turns"},
 	} {
 		if s := l.Probe(t.Context(), link); s.Kind != fault.Answered {
 			t.Fatalf("before %s: %s", tt.fault, s)
 		}
-		a := l.apply(tt.fault)
+		a, err := l.Apply(t.Context(), tt.fault)
+		if want := "this server does not know " + string(tt.fault.Kind) + "; it is stock Toxiproxy"; err != nil && serverOf(t) == stock && strings.Contains(err.Error(), want) && errors.Is(err, fault.ErrStock) {
+			refused++
+			continue
+		}
+		if err != nil || !a.Bit {
+			t.Fatalf("%s: %+v, %v", tt.fault, a, err)
+		}
 		if !strings.Contains(a.Symptom, string(tt.want)) {
 			t.Errorf("%s: felt %q, want %s", tt.fault, a.Symptom, tt.want)
 		}
