@@ -84,14 +84,20 @@ func everyFault(t *testing.T, l *lab) {
 // soloLab is a network of one link to a server that runs already.
 func soloLab(t *testing.T, p topology.Protocol, upstream string) *lab {
 	t.Helper()
+	l := soloOf(t, p, upstream)
+	if s := l.Probe(t.Context(), l.link("client_server")); s.Kind != fault.Answered {
+		t.Fatalf("%s: %s", p, s)
+	}
+	return l
+}
+
+func soloOf(t *testing.T, p topology.Protocol, upstream string) *lab {
+	t.Helper()
 	l := &lab{t: t, upstreams: map[topology.Name]string{"server": upstream}, links: topology.Map{
 		Services: []topology.Service{{Name: "client"}, {Name: "server", Protocol: p}},
 		Links:    []topology.Link{{From: "client", To: "server"}},
 	}}
 	l.connect(fault.Patience(500 * time.Millisecond))
-	if s := l.Probe(t.Context(), l.link("client_server")); s.Kind != fault.Answered {
-		t.Fatalf("%s: %s", p, s)
-	}
 	return l
 }
 
