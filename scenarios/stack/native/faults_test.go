@@ -75,11 +75,12 @@ func TestErrorsSayWhatTheProgramSaid(t *testing.T) {
 		assert.ErrorContains(t, err, `relation "nowhere" does not exist`)
 	})
 	t.Run("initdb fails", func(t *testing.T) {
-		// A limit on file size, inherited by initdb, makes it fail in its own words.
+		// A limit on file size, inherited by initdb, makes it fail in its own words: a
+		// segment of its log has 16 MiB. What this process writes meanwhile is smaller.
 		st := open(t, only(topology.PostgresDB), tree(t, ""))
 		var old syscall.Rlimit
 		require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old))
-		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 64 << 10, Max: old.Max}))
+		require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 8 << 20, Max: old.Max}))
 		defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old)) }()
 		err := upError(t, st)
 		assert.ErrorContains(t, err, "initdb")
