@@ -61,18 +61,20 @@ func Redis(ctx context.Context, addr, password string) error {
 
 // AMQP goes through the whole handshake, logs in and opens a channel.
 func AMQP(ctx context.Context, addr, user, password string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	conn, err := amqp.DialConfig("amqp://"+addr+"/", amqp.Config{
 		SASL:      []amqp.Authentication{&amqp.PlainAuth{Username: user, Password: password}},
 		Vhost:     "/",
 		Heartbeat: patience,
 		Dial:      func(_, addr string) (net.Conn, error) { return dial(ctx, addr) },
 	})
-	if err != nil {
-		return fmt.Errorf("amqp handshake: %w", err)
+	if err != nil { // the library tells a silent broker in words alone
+		return fmt.Errorf("amqp handshake: %w", errors.Join(err, ctx.Err()))
 	}
 	defer func() { _ = conn.CloseDeadline(time.Now().Add(patience)) }()
 	if _, err := conn.Channel(); err != nil {
-		return fmt.Errorf("amqp open channel: %w", err)
+		return fmt.Errorf("amqp open channel: %w", errors.Join(err, ctx.Err()))
 	}
 	return nil
 }
@@ -117,12 +119,14 @@ func Through(dsn, addr string) (string, error) {
 
 // dial connects, and puts the deadline on everything said afterwards too.
 func dial(ctx context.Context, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: patience}
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	deadline, _ := ctx.Deadline() // the caller's, if that comes first
+	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
