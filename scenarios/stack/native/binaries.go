@@ -19,6 +19,7 @@ type tools struct {
 	prometheus             string
 	erlang                 string // Erlang's root: holds erts-*/bin/erlexec
 	rabbitPlugins          string // folder of RabbitMQ's Erlang applications
+	erlCall                string // calls a function of a running node; empty: not installed, and only alarms need it
 }
 
 // MissingError names the programs that are not installed, and how to install
@@ -79,6 +80,7 @@ func findTools(want func(topology.Name) bool) (tools, error) {
 	find(topology.RabbitMQ, &erlexec, "erlang (erlexec)", erl...)
 	if erlexec != "" {
 		t.erlang = filepath.Dir(filepath.Dir(filepath.Dir(erlexec)))
+		t.erlCall = locate("erl_call", []string{filepath.Join(t.erlang, "lib", "erl_interface-*", "bin", "erl_call")})
 	}
 	find(topology.RabbitMQ, &t.rabbitPlugins, "rabbitmq-server", append([]string{"/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins", "/opt/rabbitmq/plugins"}, underBrew("rabbitmq/plugins")...)...)
 	if len(missing) > 0 {

@@ -63,6 +63,13 @@ func lab(mode string) error {
 	if err := st.Up(ctx); err != nil {
 		return err
 	}
+	if mode == "paused" {
+		for n := range st.State().Children {
+			if err := st.Pause(ctx, n); err != nil {
+				return err
+			}
+		}
+	}
 	state, err := json.Marshal(st.State())
 	if err != nil {
 		return err
@@ -194,13 +201,14 @@ func requireNothingRuns(t *testing.T, s native.State) {
 	t.Logf("nothing runs %v after the lab's end", time.Since(begun).Round(time.Millisecond))
 }
 
-// workingIn are the processes whose working directory is in dir: every child of
-// a stack is started there, and their children stay there.
+// workingIn are the processes whose working directory is dir or below: every
+// child of a stack is started there, and their children stay there.
 func workingIn(dir string) []string {
 	var found []string
 	cwds, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range cwds {
-		if cwd, err := os.Readlink(link); err == nil && strings.HasPrefix(cwd, dir+string(filepath.Separator)) {
+		cwd, err := os.Readlink(link)
+		if cwd = strings.TrimSuffix(cwd, " (deleted)"); err == nil && (cwd == dir || strings.HasPrefix(cwd, dir+string(filepath.Separator))) {
 			name, _ := os.ReadFile(filepath.Join(filepath.Dir(link), "comm"))
 			found = append(found, filepath.Base(filepath.Dir(link))+" "+strings.TrimSpace(string(name)))
 		}

@@ -48,11 +48,11 @@ func (s *Stack) endAll(ctx context.Context) {
 	var all sync.WaitGroup
 	s.each(running, func(u unit, p *process) {
 		if u.orderly {
-			all.Go(func() { p.terminate(remaining(ctx, grace)) })
+			all.Go(func() { _ = p.terminate(remaining(ctx, grace)) }) // what does not end is killed below
 		}
 	})
 	all.Wait()
-	s.each(running, func(_ unit, p *process) { all.Go(p.kill) })
+	s.each(running, func(_ unit, p *process) { all.Go(func() { _ = p.kill() }) }) // and reported by killLeftovers
 	all.Wait()
 }
 
@@ -73,48 +73,4 @@ func remaining(ctx context.Context, limit time.Duration) time.Duration {
 		return 0
 	}
 	return max(0, limit)
-}
-
-// Kill ends a service at once, as a crash would, and returns when it is gone. Its
-// data and its port stay reserved for Restart.
-func (s *Stack) Kill(_ context.Context, service topology.Name) error {
-	s.life.Lock()
-	defer s.life.Unlock()
-	_, p, err := s.running(service)
-	if err != nil {
-		return fmt.Errorf("kill: %w", err)
-	}
-	p.kill()
-	return nil
-}
-
-// Restart kills the service if it runs, starts it again with its old data on its
-// old port, and returns when it answers.
-func (s *Stack) Restart(ctx context.Context, service topology.Name) error {
-	s.life.Lock()
-	defer s.life.Unlock()
-	u, p, err := s.running(service)
-	if err != nil {
-		return fmt.Errorf("restart: %w", err)
-	}
-	p.kill()
-	if err := s.start(ctx, u); err != nil {
-		return fmt.Errorf("restart %s: %w", service, err)
-	}
-	return nil
-}
-
-// running finds a service that was started, whether or not it still lives.
-func (s *Stack) running(service topology.Name) (unit, *process, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return unit{}, nil, errDown
-	}
-	for _, u := range s.units {
-		if p := s.processes[service]; u.name == service && p != nil {
-			return u, p, nil
-		}
-	}
-	return unit{}, nil, fmt.Errorf("no service %q runs in this stack", service)
 }

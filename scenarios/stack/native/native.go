@@ -49,7 +49,7 @@ type Config struct {
 	// directory.
 	Source string
 	// Bin is a folder with programs that are built already: app, auth, consumer,
-	// server (Toxiproxy's). Those missing there are built from Source.
+	// toxiproxy. Those missing there are built from Source.
 	Bin string
 	// Base is the first port of the block; 0: the first free block.
 	Base int
@@ -70,19 +70,21 @@ type Config struct {
 }
 
 // Stack is one EventFlow made of child processes. It is used once: up, then down.
+// In between its services may be killed, paused, restarted and wiped.
 type Stack struct {
 	cfg   Config
 	topo  topology.Map
 	exits chan stack.Exit
 
-	life  sync.Mutex // held by Up, Down, Kill and Restart: one of them at a time
-	abort context.CancelCauseFunc
+	life  sync.Mutex    // held by Up, Down and whatever changes a service in between: one of them at a time
 	built chan struct{} // closed when the programs are in the stack's bin folder
 
-	mu        sync.Mutex // guards what follows
-	ended     bool       // Down was called
+	mu        sync.Mutex              // guards what follows
+	ended     bool                    // Down was called
+	abort     context.CancelCauseFunc // of what holds life; nil: Up was never called
 	state     State
 	processes map[topology.Name]*process
+	wiping    map[topology.Name]bool // their data is gone, and not all of what they begin with is there
 
 	// Set by Up before any service starts, and not changed afterwards.
 	dir     string
@@ -93,7 +95,10 @@ type Stack struct {
 	units   []unit
 }
 
-var _ stack.Stack = (*Stack)(nil)
+var (
+	_ stack.Stack     = (*Stack)(nil)
+	_ stack.Processes = (*Stack)(nil)
+)
 
 // New prepares a stack without touching the machine.
 func New(cfg Config) *Stack {
@@ -105,6 +110,7 @@ func New(cfg Config) *Stack {
 		exits:     make(chan stack.Exit, 64),
 		built:     make(chan struct{}),
 		processes: map[topology.Name]*process{},
+		wiping:    map[topology.Name]bool{},
 	}
 }
 

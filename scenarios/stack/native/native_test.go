@@ -58,14 +58,26 @@ func ownBase(t testing.TB) int {
 	const first, blocks = 26000, 60
 	for range blocks {
 		base := first + (os.Getpid()*7+int(bases.Add(1)))%blocks*topology.BlockSize
-		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+topology.BlockSize-1)))
-		if err == nil {
-			require.NoError(t, ln.Close())
+		if free(t, base) {
 			return base
 		}
 	}
 	t.Fatalf("no free block from %d up", first)
 	return 0
+}
+
+// free says whether nobody listens on any port of the block: not another stack,
+// nor another package's test.
+func free(t testing.TB, base int) bool {
+	t.Helper()
+	for port := base; port < base+topology.BlockSize; port++ {
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		require.NoError(t, ln.Close())
+	}
+	return true
 }
 
 func requireServers(t testing.TB) {

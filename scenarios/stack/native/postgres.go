@@ -23,6 +23,7 @@ func (s *Stack) postgres(source string) unit {
 	port := s.port(topology.PostgresDB)
 	return unit{
 		name:    topology.PostgresDB,
+		data:    s.path("postgres"),
 		prepare: s.initdb,
 		command: func() command {
 			return s.asPostgres(command{path: s.tools.postgres, dir: s.path("postgres"), args: settings(

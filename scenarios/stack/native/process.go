@@ -74,9 +74,13 @@ func (l launcher) run(ctx context.Context, c command) error {
 type process struct {
 	cmd      *exec.Cmd
 	mark     string // its start mark, so that nobody else is killed in its place
+	isolated bool   // its tree dies with it, by the kernel's hand
 	done     chan struct{}
 	err      error       // how it ended; read after done
 	expected atomic.Bool // somebody asked for its end
+
+	frozen  frozen
+	alarmed atomic.Bool // the broker was told that its memory is full; it forgets that when it dies
 }
 
 // launch starts a service that writes to the log file. ended is called once,
@@ -87,7 +91,7 @@ func (l launcher) launch(c command, log string, ended func(*process)) (*process,
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer file.Close() // the child has its own copy
-	p := &process{cmd: l.prepare(c, file), done: make(chan struct{})}
+	p := &process{cmd: l.prepare(c, file), isolated: l.isolate, done: make(chan struct{})}
 	if err := l.start(p.cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.path, err)
 	}
@@ -98,6 +102,7 @@ func (l launcher) launch(c command, log string, ended func(*process)) (*process,
 			p.err = errors.New("exit status 0")
 		}
 		close(p.done)
+		p.frozen.die()
 		ended(p)
 	}()
 	return p, nil
@@ -105,9 +110,23 @@ func (l launcher) launch(c command, log string, ended func(*process)) (*process,
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// terminate asks for an orderly end and waits for it; after grace it kills.
-func (p *process) terminate(grace time.Duration) {
+func (p *process) itself() Process { return Process{PID: p.pid(), Start: p.mark} }
+
+// gone says whether this life is over.
+func (p *process) gone() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// terminate asks for an orderly end and waits for it; after grace it kills. A
+// process that was stopped is woken first, or it would never hear.
+func (p *process) terminate(grace time.Duration) error {
 	p.expected.Store(true)
+	p.thaw()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // gone already: then there is nothing to ask
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
@@ -115,25 +134,44 @@ func (p *process) terminate(grace time.Duration) {
 	case <-p.done:
 	case <-timer.C:
 	}
-	p.kill()
+	return p.kill()
 }
 
 // kill ends the process and everything that it has started, and waits until all
 // are gone. A successor would otherwise meet them: PostgreSQL refuses to start
 // while one of its old backends still holds the shared memory.
-func (p *process) kill() {
+func (p *process) kill() error {
 	p.expected.Store(true)
-	select {
-	case <-p.done: // its PID may belong to somebody else by now
-		return
-	default:
+	if p.gone() { // its PID may belong to somebody else by now
+		return nil
 	}
-	tree := descendants(p.pid())
+	tree := p.doomed()
 	killGroup(p.pid())
-	<-p.done
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		return fmt.Errorf("process %d does not die: %s", p.pid(), processState(p.pid()))
+	}
 	for _, d := range tree { // backends lead groups of their own
 		d.end()
 	}
+	return nil
+}
+
+// doomed is everything that has to be killed one by one. It is made to stand
+// still first: a server that forks while it is being killed would leave its last
+// child behind.
+func (p *process) doomed() []Process {
+	if p.isolated {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience/10)
+	defer cancel()
+	tree, err := standStill(ctx, p.itself())
+	if err != nil { // half of it is dead already, or will not stop: then as it is now
+		return descendants(p.pid())
+	}
+	return tree
 }
 
 // end kills a process unless it is gone already, and waits until it is.

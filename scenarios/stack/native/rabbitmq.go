@@ -23,6 +23,7 @@ import (
 func (s *Stack) rabbitmq() unit {
 	return unit{
 		name:    topology.RabbitMQ,
+		data:    s.rabbitPath(),
 		prepare: func(context.Context) error { return s.prepareRabbit() },
 		command: s.rabbitCommand,
 		ready: func(ctx context.Context) error {
@@ -109,11 +110,11 @@ const (
 func (s *Stack) rabbitConfig() string {
 	return fmt.Sprintf(`[{rabbit,[{tcp_listeners,[{%q,%d}]},{loopback_users,[]},{quorum_tick_interval,%d},
   {default_user,<<%q>>},{default_pass,<<%q>>},
-  {vm_memory_high_watermark,{absolute,1073741824}},{disk_free_limit,50000000},
+  {vm_memory_high_watermark,{absolute,%d}},{disk_free_limit,50000000},
   {log,[{file,[{file,false}]},{console,[{enabled,true},{level,warning}]}]}]},
  {rabbitmq_management,[{tcp_config,[{ip,%q},{port,%d}]}]},
  {rabbitmq_prometheus,[{tcp_config,[{ip,%q},{port,%d}]}]}].
-`, host, s.port(topology.RabbitMQ), queueTick.Milliseconds(), stack.RabbitUser, s.secrets.Rabbit,
+`, host, s.port(topology.RabbitMQ), queueTick.Milliseconds(), stack.RabbitUser, s.secrets.Rabbit, memoryLimit,
 		host, s.port(topology.RabbitMQ, "management"), host, s.port(topology.RabbitMQ, "metrics"))
 }
 

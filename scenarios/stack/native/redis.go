@@ -15,6 +15,7 @@ func (s *Stack) redis() unit {
 	conf := s.path("redis", "redis.conf")
 	return unit{
 		name:    topology.RedisDB,
+		data:    s.path("redis"),
 		prepare: func(context.Context) error { return s.prepareRedis(conf) },
 		command: func() command { return command{path: s.tools.redis, args: []string{conf}, dir: s.path("redis")} },
 		ready: func(ctx context.Context) error {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ type State struct {
 	Ready     bool                      `json:"ready"` // Up has returned
 	Lab       Process                   `json:"lab"`
 	Children  map[topology.Name]Process `json:"children"`
+	Faults    []stack.ProcessFault      `json:"faults,omitempty"` // in force
 	Endpoints stack.Endpoints           `json:"endpoints"`
 }
 
@@ -48,6 +50,7 @@ func processOf(pid int) Process { return Process{PID: pid, Start: startMark(pid)
 // clone shares no map with s.
 func (s State) clone() State {
 	s.Children = maps.Clone(s.Children)
+	s.Faults = slices.Clone(s.Faults)
 	s.Endpoints.Health = maps.Clone(s.Endpoints.Health)
 	s.Endpoints.Links = maps.Clone(s.Endpoints.Links)
 	return s

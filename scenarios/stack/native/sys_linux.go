@@ -60,8 +60,10 @@ func startMark(pid int) string {
 // stat is what the kernel says of a process from its state on, which is field 3
 // of proc_pid_stat(5); nil if there is no such process. The name before it may
 // contain anything, so it ends at the last parenthesis.
-func stat(pid int) []string {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+func stat(pid int) []string { return statAt(fmt.Sprintf("/proc/%d/stat", pid)) }
+
+func statAt(path string) []string {
+	line, err := os.ReadFile(path)
 	if err != nil {
 		return nil
 	}
@@ -70,6 +72,30 @@ func stat(pid int) []string {
 		return nil
 	}
 	return fields
+}
+
+// processState is the kernel's letter for what a process does: R, S, D, T; empty
+// when there is none.
+func processState(pid int) string {
+	if fields := stat(pid); fields != nil {
+		return fields[0]
+	}
+	return ""
+}
+
+// stopped says whether every thread of the process stands still, by signal. A
+// process whose first thread does may still be working in another.
+func stopped(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, t := range threads {
+		if fields := statAt(t); fields != nil && !strings.Contains("TZX", fields[0]) {
+			return false
+		}
+	}
+	return true
 }
 
 // parents maps every process to its parent.

@@ -31,6 +31,18 @@ func startMark(pid int) string {
 	return strings.TrimSpace(string(out))
 }
 
+// processState is ps's letters for what a process does; empty when there is none.
+func processState(pid int) string {
+	out, err := exec.Command("ps", "-o", "state=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// stopped says whether the process stands still, by signal.
+func stopped(pid int) bool { return strings.HasPrefix(processState(pid), "T") }
+
 // parents maps every process to its parent.
 func parents() map[int]int {
 	out, err := exec.Command("ps", "-axo", "pid=,ppid=").Output()

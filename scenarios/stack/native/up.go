@@ -22,9 +22,19 @@ type unit struct {
 	needs   []topology.Name             // must be ready before it starts
 	prepare func(context.Context) error // its files and data; once; may be nil
 	command func() command              // asked again at every restart
-	ready   func(context.Context) error
+	ready   func(context.Context) error // with all that it needs
+	answers func(context.Context) error // by itself, whatever it needs is broken; nil: as ready
 	settle  func(context.Context) error // once, after it is ready for the first time; may be nil
 	orderly bool                        // deserves SIGTERM and time to finish
+	data    string                      // folder with all that it keeps, which prepare makes; empty: it keeps nothing
+}
+
+// alone is the question whether the service itself is there.
+func (u unit) alone() func(context.Context) error {
+	if u.answers != nil {
+		return u.answers
+	}
+	return u.ready
 }
 
 // Up starts every service, each as soon as what it needs is there, and returns
@@ -191,7 +201,7 @@ func (s *Stack) raise(ctx context.Context, u unit, done map[topology.Name]chan s
 		return err
 	}
 	report(stack.Starting, nil)
-	if err := s.start(ctx, u); err != nil {
+	if err := s.start(ctx, u, u.ready); err != nil {
 		return err
 	}
 	if u.settle != nil {
@@ -226,20 +236,20 @@ func (s *Stack) await(ctx context.Context, u unit, done map[topology.Name]chan s
 	return nil
 }
 
-// start starts one life of a service and waits until it answers, or dies.
-func (s *Stack) start(ctx context.Context, u unit) error {
+// start starts one life of a service and waits until the question is answered, or
+// it dies.
+func (s *Stack) start(ctx context.Context, u unit, question func(context.Context) error) error {
 	p, err := s.launch.launch(u.command(), s.logPath(u.name), func(p *process) { s.exited(u.name, p) })
 	if err != nil {
 		return err
 	}
 	if err := s.adopt(u.name, p); err != nil {
-		p.kill()
-		return err
+		return errors.Join(err, p.kill())
 	}
 	ctx, give := context.WithCancelCause(ctx)
 	defer give(nil)
 	go s.watch(ctx, p, give)
-	if err := stack.Until(ctx, poll, u.ready); err != nil {
+	if err := stack.Until(ctx, poll, question); err != nil {
 		return fmt.Errorf("not ready: %w%s", err, quote([]byte(lastLines(s.logPath(u.name)))))
 	}
 	return nil

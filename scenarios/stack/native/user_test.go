@@ -63,10 +63,6 @@ func shared(t *testing.T) string {
 // only the servers are asked for.
 func programs(t *testing.T) []string {
 	t.Helper()
-	names := []string{"server"}
-	if asked() == nil {
-		names = append(names, "app", "auth", "consumer")
-	}
 	st := open(t, func(c *native.Config) {
 		if asked() != nil {
 			c.Services = []topology.Name{topology.Toxiproxy}
@@ -75,8 +71,8 @@ func programs(t *testing.T) []string {
 	bin, err := st.Programs(t.Context())
 	require.NoError(t, err)
 	var paths []string
-	for _, n := range names {
-		paths = append(paths, bin[n])
+	for _, path := range bin {
+		paths = append(paths, path)
 	}
 	return paths
 }

@@ -65,6 +65,7 @@ func (s Suite) life(t *testing.T) {
 	t.Run("Prometheus", func(t *testing.T) { s.targets(t, one.Endpoints()) })
 	t.Run("Logs", func(t *testing.T) { s.logs(t, one) })
 	t.Run("SecondStack", func(t *testing.T) { s.endpoints(t, two.Endpoints()); apart(t, one.Endpoints(), two.Endpoints()) })
+	t.Run("Processes", func(t *testing.T) { s.Processes(t, one) })
 	t.Run("Down", func(t *testing.T) {
 		require.NoError(t, one.Down(t.Context()))
 		assert.NoError(t, Silent(t.Context(), one.Endpoints()))
