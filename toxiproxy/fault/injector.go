@@ -138,6 +138,27 @@ func (i *Injector) Prepare(ctx context.Context) error {
 	return nil
 }
 
+// Dismantle takes the map's proxies away from the server, with all that is done to
+// them. It is for links that were made for a purpose that is over.
+func (i *Injector) Dismantle(ctx context.Context) error {
+	if i.refused != nil {
+		return i.refused
+	}
+	release, err := i.takeTurn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	errs := inParallel(i.links.Links, func(_ int, l topology.Link) error {
+		i.noteChange(l)
+		return i.retire(ctx, l.Name())
+	})
+	if err := joined(i.links.Links, i.blame(ctx, errs)); err != nil {
+		return fmt.Errorf("dismantle the links: %w", err)
+	}
+	return nil
+}
+
 // changeAll brings the links into the wanted state, all at once and nobody else
 // meanwhile. It returns the proxies as read back, in the order of the links.
 func (i *Injector) changeAll(ctx context.Context, links []topology.Link, want state) ([]remoteProxy, error) {

@@ -6,29 +6,38 @@ import (
 )
 
 // postgres asks for TLS, which takes one byte to answer: S or N, or E from a
-// server that is too busy to talk. The long request asks for a version of the
-// protocol that there is not, and gets an error, here and after an N. The farewell
-// is a cancel request for nobody, over which the server closes without a word. It
-// logs the latter two.
+// server that is too busy to talk. The long request, here and after an N, begins a
+// session, and the server asks for a password or lets it begin. The farewell is a
+// cancel request for nobody, over which the server closes without a word (and logs).
 func postgres() Talk {
 	first := func(letters string) func([]byte) bool {
 		return func(b []byte) bool { return len(b) > 0 && bytes.IndexByte([]byte(letters), b[0]) >= 0 }
 	}
-	long := Exchange{
-		Request:     postgresPacket(append([]byte{0, 9, 0, 0}, padding()...)),
-		Understands: first("E"),
-		Complete:    func(b []byte) bool { return len(b) >= 5 && len(b) > int(binary.BigEndian.Uint32(b[1:5])) },
-	}
+	login := Exchange{Request: postgresLogin(), Understands: first("RE"), Complete: postgresComplete}
 	return Talk{
 		Hello: Exchange{
 			Request:     postgresPacket([]byte{0x04, 0xd2, 0x16, 0x2f}),
 			Understands: first("SNE"),
 			Complete:    first("SNE"),
 		},
-		Long:     long,
-		Next:     long,
+		Long:     login,
+		Next:     login,
 		Farewell: postgresPacket([]byte{0x04, 0xd2, 0x16, 0x2e, 0, 0, 0, 0, 0, 0, 0, 0}),
 	}
+}
+
+// postgresComplete is one whole message: a letter, its length without the letter.
+func postgresComplete(b []byte) bool {
+	return len(b) >= 5 && len(b) > int(binary.BigEndian.Uint32(b[1:5]))
+}
+
+// postgresLogin is version 3.0's first packet.
+func postgresLogin() []byte {
+	content := []byte{0, 3, 0, 0}
+	for _, word := range []string{"user", "postgres", "database", "postgres", "application_name", string(padding())} {
+		content = append(append(content, word...), 0)
+	}
+	return postgresPacket(append(content, 0))
 }
 
 // postgresPacket is a packet of the kind that begins a connection: length, content.

@@ -18,6 +18,7 @@ func TestAnAnswerIsWholeWithItsLastByte(t *testing.T) {
 		"redis, no login":  {topology.Redis, hello, "-NOAUTH Authentication required.\r\n"},
 		"postgres":         {topology.Postgres, hello, "N"},
 		"postgres, error":  {topology.Postgres, long, "E\x00\x00\x00\x0cSFATAL\x00\x00"},
+		"postgres, login":  {topology.Postgres, next, "R\x00\x00\x00\x08\x00\x00\x00\x0a"},
 		"http":             {topology.HTTP, hello, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"},
 		"http, no content": {topology.HTTP, hello, "HTTP/1.1 204 No Content\r\n\r\n"},
 		"amqp":             {topology.AMQP, hello, "\x01\x00\x00\x00\x00\x00\x05\x00\x0a\x00\x0a\x00\xce"},
