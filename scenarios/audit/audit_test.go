@@ -118,9 +118,6 @@ func (h *house) mark(t *testing.T, event int, seat, value string, left time.Dura
 }
 
 func TestAuditor(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three servers")
-	}
 	h := newHouse(t)
 	for name, test := range map[string]func(*testing.T, *house){
 		"a sale opens once and under an id of its own": openSale,

@@ -90,6 +90,7 @@ func (d *drill) audit(ctx context.Context) error {
 // writes the artifacts: the verdict is about what was recorded, not about what
 // this process remembers.
 func (d *drill) finish(complete bool) (Result, error) {
+	d.noteServer()
 	if complete {
 		d.rec.Complete()
 	}
@@ -106,6 +107,21 @@ func (d *drill) finish(complete bool) (Result, error) {
 		return res, fmt.Errorf("write report: %w", err)
 	}
 	return res, d.copyLogs()
+}
+
+// noteServer copies into the journal what the proxy server says it did: above
+// all, which lease it healed by itself.
+func (d *drill) noteServer() {
+	ctx, cancel := context.WithTimeout(context.Background(), applyDeadline)
+	defer cancel()
+	page, err := d.injector.Events(ctx, d.heard)
+	if err != nil {
+		d.rec.Note("proxy server's events: " + err.Error())
+		return
+	}
+	for _, e := range page.Events {
+		d.rec.Note(fmt.Sprintf("proxy server at %s: %s", e.Time.Format("15:04:05.000"), e.Text))
+	}
 }
 
 // ReadJournal reads a drill's journal from a file.
@@ -165,7 +181,7 @@ func (d *drill) copyLog(ctx context.Context, service topology.Name, path string)
 func (d *drill) close() error {
 	var errs []error
 	if d.injector != nil {
-		errs = append(errs, d.heal(context.Background()))
+		errs = append(errs, d.heal(context.Background()), d.injector.Close())
 	}
 	if d.auditor != nil {
 		d.auditor.Close()

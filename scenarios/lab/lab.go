@@ -30,6 +30,9 @@ const (
 	auditDeadline = 20 * time.Second
 	steadyTimeout = 30 * time.Second
 	sampleEvery   = 250 * time.Millisecond
+	// leaseTTL is how long a fault outlives a lab that was killed. It is renewed at
+	// a third of that, so that a busy machine may be late by seconds.
+	leaseTTL = 6 * time.Second
 	// quiesce outlasts every effect that can still be under way when the links are
 	// whole: the longest deadline of a client is 3 s.
 	quiesce = 3 * time.Second
@@ -103,6 +106,7 @@ type drill struct {
 	auditor  *audit.Auditor
 	injector *fault.Injector
 	event    int
+	heard    uint64        // the proxy server's last event before the drill
 	samples  chan struct{} // closed when the sampler has ended
 }
 
@@ -113,7 +117,7 @@ func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	d.injector = NewInjector(l.Map, l.Endpoints, l.restartProxies()...)
+	d.injector = NewInjector(l.Map, l.Endpoints, append(l.restartProxies(), fault.Lease("drill "+s.Name, leaseTTL))...)
 	if d.auditor, err = audit.Open(ctx, audit.ConfigOf(l.Endpoints)); err != nil {
 		return nil, fmt.Errorf("open audit: %w", err)
 	}
@@ -194,7 +198,7 @@ func (d *drill) meta() (history.Meta, error) {
 func (d *drill) carryOut(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	go d.watchExits(ctx, stop)
+	go d.watch(ctx, stop)
 
 	if err := d.preflight(ctx); err != nil {
 		return fmt.Errorf("preflight: %w", cause(ctx, err))
@@ -208,14 +212,18 @@ func (d *drill) carryOut(ctx context.Context) error {
 	return nil
 }
 
-// watchExits ends the drill when a service of the stack ends by itself.
-func (d *drill) watchExits(ctx context.Context, stop context.CancelCauseFunc) {
+// watch ends the drill when a service of the stack ends by itself, or when the
+// proxy server forgets the drill's faults: what is recorded afterwards would be
+// about something else.
+func (d *drill) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	select {
 	case <-ctx.Done():
 	case exit, ok := <-d.Exits:
 		if ok {
 			stop(fmt.Errorf("%s ended by itself: %w\n%s", exit.Service, exit.Err, exit.Log))
 		}
+	case err := <-d.injector.LeaseLost():
+		stop(fmt.Errorf("the drill's lease on its faults is lost: %w", err))
 	}
 }
 
@@ -234,6 +242,13 @@ func (d *drill) preflight(ctx context.Context) error {
 	d.say("preflight", "every link whole, one purchase of each kind")
 	if err := d.heal(ctx); err != nil {
 		return err
+	}
+	page, err := d.injector.Events(ctx, 0)
+	if err != nil {
+		return fmt.Errorf("proxy server's events: %w", err)
+	}
+	if n := len(page.Events); n > 0 {
+		d.heard = page.Events[n-1].Seq
 	}
 	return d.steady(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"eventflow/scenarios/lab"
 	"eventflow/scenarios/report"
 	"eventflow/scenarios/stack"
+	"eventflow/toxiproxy/topology"
 )
 
 // printer writes what people read: a line that moves on a terminal, plain lines
@@ -105,13 +106,12 @@ func (p *printer) progress(step stack.Progress) {
 			waiting = append(waiting, n)
 		}
 	}
-	total := len(p.order)
 	p.mu.Unlock()
 	if step.State == stack.Failed {
 		p.line("%s %s: %v", p.paint(red, "failed"), name, step.Err)
 		return
 	}
-	p.move(fmt.Sprintf("stack: %d of %d ready; waiting for %s", ready, total, strings.Join(waiting, " ")))
+	p.move(fmt.Sprintf("stack: %d of %d ready; starting %s", ready, len(topology.EventFlow().Services), strings.Join(waiting, " ")))
 }
 
 func (p *printer) ready(took time.Duration, e stack.Endpoints) {

@@ -86,7 +86,7 @@ func printStatuses(out *printer, all []stackStatus) {
 		out.line("  %s", brokenLinks(s.Links))
 		for _, l := range s.Links {
 			if l.Fault != faultNone {
-				out.line("  %-20s %s", l.Link, out.paint(red, l.Fault))
+				out.line("  %-20s %s", l.Link, out.paint(red, l.String()))
 			}
 		}
 	}

@@ -13,11 +13,10 @@ import (
 	"eventflow/scenarios/stack"
 )
 
-// The stock proxy server, in the version that go.mod pins, and what go build
-// calls it.
+// The proxy server of this repository, and what go build calls it.
 const (
-	toxiproxyPackage = "github.com/Shopify/toxiproxy/v2/cmd/server"
-	toxiproxyBinary  = "server"
+	toxiproxyPackage = "./toxiproxy/cmd/toxiproxy"
+	toxiproxyBinary  = "toxiproxy"
 )
 
 // BuildError says that the programs could not be built, with the compiler's own

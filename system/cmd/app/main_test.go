@@ -29,9 +29,6 @@ const seed = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 // TestOneNode buys a seat through the program itself, with its three real
 // dependencies, and stops it in good order.
 func TestOneNode(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the program and starts a broker")
-	}
 	pg, rd, mq := servertest.StartPostgres(t), servertest.StartRedis(t), servertest.StartRabbitMQ(t, 1<<30)
 	var key token.PrivateKey
 	require.NoError(t, key.UnmarshalText([]byte(seed)))

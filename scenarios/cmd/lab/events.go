@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+func eventsCommand() *cobra.Command {
+	var base int
+	var since uint64
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "events",
+		Short: "what the proxy server did lately: faults, leases, and who healed what",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			injector, err := injectorOf(base)
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), linkDeadline)
+			defer cancel()
+			page, err := injector.Events(ctx, since)
+			if err != nil {
+				return environment(err)
+			}
+			if asJSON {
+				return writeJSON(c, page)
+			}
+			out := newPrinter(c)
+			for _, e := range page.Events {
+				out.line("%4d  %s  %s", e.Seq, e.Time.Local().Format("15:04:05.000"), e.Text)
+			}
+			if page.Missed > 0 {
+				out.line("%d earlier events are forgotten", page.Missed)
+			}
+			return nil
+		},
+	}
+	c.Flags().IntVar(&base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
+	c.Flags().Uint64Var(&since, "since", 0, "only events after this number")
+	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return c
+}
