@@ -69,14 +69,23 @@ func AMQP(ctx context.Context, addr, user, password string) error {
 		Heartbeat: patience,
 		Dial:      func(_, addr string) (net.Conn, error) { return dial(ctx, addr) },
 	})
-	if err != nil { // the library tells a silent broker in words alone
-		return fmt.Errorf("amqp handshake: %w", errors.Join(err, ctx.Err()))
+	if err != nil {
+		return fmt.Errorf("amqp handshake: %w", errors.Join(err, late(ctx)))
 	}
 	defer func() { _ = conn.CloseDeadline(time.Now().Add(patience)) }()
 	if _, err := conn.Channel(); err != nil {
-		return fmt.Errorf("amqp open channel: %w", errors.Join(err, ctx.Err()))
+		return fmt.Errorf("amqp open channel: %w", errors.Join(err, late(ctx)))
 	}
 	return nil
+}
+
+// late says that the time is up, which the AMQP library tells in words alone. A
+// connection's deadline may pass before the context of the same deadline ends.
+func late(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // HTTP gets the URL and wants status 200. The error carries the beginning of any
