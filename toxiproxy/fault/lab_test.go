@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"eventflow/toxiproxy/fault"
+	"eventflow/toxiproxy/selftest/servertest"
 	"eventflow/toxiproxy/topology"
 )
 
@@ -63,8 +63,12 @@ func build(dir string) error {
 
 // onBoth runs the test on either proxy server. A test outside of it runs on ours.
 func onBoth(t *testing.T, test func(*testing.T)) {
-	t.Run(stock, test)
-	t.Run(ours, test)
+	for _, server := range []string{stock, ours} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel() // they mostly wait
+			test(t)
+		})
+	}
 }
 
 func serverOf(t testing.TB) string {
@@ -338,23 +342,8 @@ func startWeb(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// freeAddr is a loopback address nobody listens on, below the range from which
-// outgoing connections are given ports: a cut link's port must stay free.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	var last error
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 23000+rand.IntN(9000))
-		l, err := net.Listen("tcp", addr)
-		if err == nil {
-			l.Close()
-			return addr
-		}
-		last = err
-	}
-	t.Fatal(last)
-	return ""
-}
+// freeAddr is an address that no other test here was given.
+func freeAddr(t testing.TB) string { return servertest.FreeAddr(t) }
 
 // eventually polls until the condition holds and reports the last error if it
 // never does.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -50,6 +52,7 @@ func TestHealIsQuickWhileTheUpstreamIsPaused(t *testing.T) {
 	if got, err := pooled.sayWithin(5*time.Second, "PING"); got != "+PONG" {
 		t.Errorf("the heal ended a connection that only waited for its server: %q, %v", got, err)
 	}
+	l = newLab(t, fault.Patience(400*time.Millisecond))
 	for _, f := range everyKind("one_redis") {
 		if _, err := l.Apply(t.Context(), f); err != nil {
 			t.Fatal(err)
@@ -67,7 +70,7 @@ func TestHealIsQuickWhileTheUpstreamIsPaused(t *testing.T) {
 
 func TestHealIsQuickWhileDialsHang(t *testing.T) {
 	l := &lab{t: t, links: network(), upstreams: map[topology.Name]string{"redis": swallow(t), "web": startWeb(t)}}
-	l.connect(fault.Patience(500 * time.Millisecond))
+	l.connect(fault.Patience(300 * time.Millisecond))
 	for _, f := range everyKind("one_redis") {
 		if a, err := l.Apply(t.Context(), f); err != nil {
 			t.Fatalf("%+v, %v", a, err)
@@ -107,11 +110,21 @@ func swallow(t *testing.T) string {
 	return ""
 }
 
+// The same with the default patience.
+func TestHealIsQuickWhileDialsHangByDefault(t *testing.T) {
+	l := &lab{t: t, links: network(), upstreams: map[topology.Name]string{"redis": swallow(t), "web": startWeb(t)}}
+	l.connect()
+	if a, err := l.Apply(t.Context(), fault.Hold("one_redis")); err != nil {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	l.healsInTime(fault.Hold("one_redis"))
+}
+
 func TestAServerThatIsDownIsNoLinksFault(t *testing.T) {
 	onBoth(t, func(t *testing.T) {
 		for name, take := range map[string]func(*lab) error{
 			"killed": func(l *lab) error { stop(l.proxy); return nil },
-			"paused": func(l *lab) error { return l.proxy.Process.Signal(syscall.SIGSTOP) },
+			"paused": func(l *lab) error { return pause(t, l.proxy) },
 		} {
 			l := newLab(t)
 			l.apply(fault.Cut("one_redis"))
@@ -134,6 +147,22 @@ func TestAServerThatIsDownIsNoLinksFault(t *testing.T) {
 	})
 }
 
+// pause stops a process and waits until it has stopped.
+func pause(t *testing.T, cmd *exec.Cmd) error {
+	t.Helper()
+	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	eventually(t, "pause", func() error {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+		if err == nil && !strings.Contains(string(stat), ") T ") {
+			err = errors.New(string(stat))
+		}
+		return err
+	})
+	return nil
+}
+
 // With the last rung, a server that was killed or that hangs is replaced, and the
 // injector's lease with it.
 func TestHealRestartsAServerThatIsDown(t *testing.T) {
@@ -145,7 +174,7 @@ func TestHealRestartsAServerThatIsDown(t *testing.T) {
 	})
 	for name, take := range map[string]func() error{
 		"killed": func() error { stop(l.proxy); return nil },
-		"paused": func() error { return l.proxy.Process.Signal(syscall.SIGSTOP) },
+		"paused": func() error { return pause(t, l.proxy) },
 	} {
 		l = newLab(t, restart, fault.Lease("drill", 30*time.Second))
 		l.apply(fault.Hold("redis"))

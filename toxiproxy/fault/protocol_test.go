@@ -25,6 +25,7 @@ func testEveryProtocolFeelsEveryFault(t *testing.T) {
 	}
 	for protocol, start := range servers {
 		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
 			l := soloLab(t, protocol, start(t))
 			everyFault(t, l)
 		})

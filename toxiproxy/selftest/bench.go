@@ -49,7 +49,7 @@ func openBench(ctx context.Context, c Config) (_ *bench, err error) {
 	}
 	m, plan := b.network()
 	addr := func(l topology.Link) string { return plan[slices.IndexFunc(plan, named(l))].Listen }
-	b.Injector = fault.New(c.Toxiproxy, m, addr, fault.Plan(plan), fault.Patience(c.Patience),
+	b.Injector = fault.New(c.Toxiproxy, m, addr, fault.Plan(plan), fault.Patience(2*c.Patience),
 		fault.Lease(fmt.Sprintf("self-test %d", os.Getpid()), leaseTTL))
 	if err := b.Prepare(ctx); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (b *bench) network() (topology.Map, []topology.ProxyConfig) {
 // check finds a server that is not there before any fault is blamed.
 func (b *bench) check(ctx context.Context) error {
 	return b.each(func(c *cell) error {
-		if f := c.fresh(ctx, dialDeadline); f.outcome != answered {
+		if f := c.fresh(ctx); f.outcome != answered {
 			return fmt.Errorf("the %s server at %s, through a whole link: %s", c.protocol, c.tap.server, f)
 		}
 		return nil
@@ -117,10 +117,10 @@ func (b *bench) check(ctx context.Context) error {
 }
 
 // fresh is one exchange on a connection of its own.
-func (c *cell) fresh(ctx context.Context, within time.Duration) felt {
+func (c *cell) fresh(ctx context.Context) felt {
 	client := connect(ctx, c.addr)
 	defer client.close()
-	return client.exchange(c.talk.Long, within)
+	return client.exchange(c.talk.Long, dialDeadline)
 }
 
 // each does the work on all cells at once.
@@ -160,8 +160,8 @@ func (c *cell) hangUp() {
 }
 
 // The ports on which links are made: below those that outgoing connections are
-// given, which would take a cut link's.
-const firstPort, lastPort = 26000, 32000
+// given, which would take a cut link's, and below the blocks that stacks take.
+const firstPort, lastPort = 12000, 17000
 
 // freeAddr is the next loopback address on which nobody listens.
 func (b *bench) freeAddr() (string, error) {

@@ -59,7 +59,7 @@ type client struct {
 	said time.Time
 }
 
-// dialDeadline is for a host that is busy: a link accepts at once or refuses.
+// dialDeadline is for a host that is busy: what is to come comes at once.
 const dialDeadline = 2 * time.Second
 
 func connect(ctx context.Context, addr string) *client {

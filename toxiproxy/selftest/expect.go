@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"eventflow/toxiproxy/fault"
-	"eventflow/toxiproxy/fault/wire"
 )
 
 // during is the client's time under the fault: what it does and has to feel.
@@ -31,16 +30,9 @@ func (c *cell) during(ctx context.Context, f fault.Fault, r *Result) error {
 	return c.isSilent(f, r)
 }
 
-func (c *cell) exchange() wire.Exchange {
-	if c.connection == Pooled {
-		return c.talk.Next
-	}
-	return c.talk.Long
-}
-
 // ends: a pooled connection ends while it is idle, a new one is not made.
 func (c *cell) ends(f fault.Fault, r *Result) error {
-	got := c.client.idle(c.exchange(), time.Duration(f.Period)+c.patience)
+	got := c.client.idle(c.exchange(), time.Duration(f.Period)+dialDeadline)
 	r.With = got.String()
 	var right bool
 	switch {
@@ -59,7 +51,7 @@ func (c *cell) isSlow(f fault.Fault, r *Result) error {
 	if f.Kind == fault.KindSlow {
 		longest = time.Duration(f.Delay + f.Jitter)
 	}
-	got := c.client.exchange(c.exchange(), longest+c.patience)
+	got := c.client.exchange(c.exchange(), longest+dialDeadline)
 	r.With = got.String()
 	return unless(got.outcome == answered && got.took >= c.least(f, got), r.With, f.Kind)
 }
@@ -69,7 +61,7 @@ func (c *cell) isLate(delay time.Duration, r *Result) error {
 	got := c.client.exchange(c.exchange(), delay/3)
 	before, _ := c.tap.since(c.client.said, time.Now())
 	c.client.close()
-	after, first := c.awaits(len(c.request()), delay+c.patience)
+	after, first := c.awaits(len(c.request()), delay+dialDeadline)
 	r.With = fmt.Sprintf("%s, hung up; %d bytes arrived after %s", got, after, first.Sub(c.client.said).Round(time.Millisecond))
 	late := after == len(c.request()) && first.Sub(c.client.said) >= delay
 	return unless(got.outcome == silent && before == 0 && late, r.With, fault.KindLate)
@@ -89,7 +81,7 @@ func (c *cell) awaits(bytes int, within time.Duration) (int, time.Time) {
 }
 
 func (c *cell) breaksOff(bytes int64, r *Result) error {
-	got := c.client.exchange(c.exchange(), c.patience)
+	got := c.client.exchange(c.exchange(), dialDeadline)
 	r.With = got.String()
 	return unless(got.outcome == brokeOff && int64(got.bytes) == bytes, r.With, fault.KindTruncate)
 }
@@ -103,7 +95,7 @@ func (c *cell) isSilent(f fault.Fault, r *Result) error {
 	if arrive {
 		want = len(c.request())
 	}
-	n, _ := c.awaits(want, c.patience)
+	n, _ := c.awaits(want, dialDeadline)
 	r.With = fmt.Sprintf("%s; %d of %d bytes arrived", got, n, len(c.request()))
 	return unless(got.outcome == silent && n == want, r.With, f.Kind)
 }
@@ -113,8 +105,8 @@ func (c *cell) flaps(ctx context.Context, period time.Duration, r *Result) error
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	seen := map[outcome]int{}
-	for end := time.Now().Add(2*period + c.patience); time.Now().Before(end) && (seen[refused] == 0 || seen[answered] == 0); <-tick.C {
-		seen[c.fresh(ctx, c.patience).outcome]++
+	for end := time.Now().Add(2*period + dialDeadline); time.Now().Before(end) && (seen[refused] == 0 || seen[answered] == 0); <-tick.C {
+		seen[c.fresh(ctx).outcome]++
 	}
 	r.With = fmt.Sprintf("refused %d times, answered %d times", seen[refused], seen[answered])
 	return unless(seen[refused] > 0 && seen[answered] > 0, r.With, fault.KindFlap)
@@ -137,7 +129,7 @@ func (c *cell) aftermath(f fault.Fault, r *Result) error {
 
 // goesOn: the same connection brings the answer to what was said while it was held.
 func (c *cell) goesOn(r *Result) error {
-	got := c.client.hear(c.exchange(), c.patience)
+	got := c.client.hear(c.exchange(), dialDeadline)
 	r.After = got.String()
 	if got.outcome != answered {
 		return fmt.Errorf("the connection that was held: %s", got)
@@ -148,7 +140,7 @@ func (c *cell) goesOn(r *Result) error {
 // isOver: the connection has lost bytes and must not go on, and lost requests must
 // not arrive after all.
 func (c *cell) isOver(f fault.Fault, r *Result) error {
-	got := c.client.hear(c.exchange(), c.patience)
+	got := c.client.hear(c.exchange(), dialDeadline)
 	r.After = got.String()
 	if !got.over() {
 		return fmt.Errorf("the connection that lost bytes: %s", got)

@@ -28,8 +28,7 @@ type Config struct {
 	Servers map[topology.Protocol]string
 	// Faults are what is tested; nil is Catalogue.
 	Faults []fault.Fault
-	// Patience is how long nothing must come for it to be silence, and by how much
-	// more than its fault's an answer may be late; 0 is DefaultPatience.
+	// Patience is how long nothing must come for it to be silence; 0 is DefaultPatience.
 	Patience time.Duration
 }
 
@@ -80,13 +79,13 @@ func Catalogue() []fault.Fault {
 	const delay = 300 * time.Millisecond
 	return []fault.Fault{
 		fault.Cut("all"), fault.Hang("all"), fault.Hold("all"), fault.Hold("all").Only(fault.Up), fault.Hold("all").Only(fault.Down),
-		fault.Slow(delay, 100*time.Millisecond, "all"), fault.LoseReplies("all"), fault.LoseRequests("all"), fault.Late(delay, "all"),
+		fault.Slow(delay, 100*time.Millisecond, "all"), fault.LoseReplies("all"), fault.LoseRequests("all"), fault.Late(2*delay, "all"),
 		fault.Reset("all"), fault.Trickle(1, "all"), fault.Truncate(5, "all"), fault.Flap(400*time.Millisecond, "all"),
 	}
 }
 
 // leaseTTL is how long what a killed self-test leaves behind stays broken.
-const leaseTTL = 10 * time.Second
+const leaseTTL = 10 * time.Second // many times what a busy host may stand still
 
 // Run plays every fault on every server and returns what was felt. progress hears
 // each result as it comes, one at a time.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -145,13 +146,20 @@ func Web(t testing.TB) string {
 	return listener.Addr().String()
 }
 
+// givenAddrs are the ones that this process's tests have, listened on or not.
+var givenAddrs sync.Map
+
 // FreeAddr is a loopback address nobody listens on, below the range from which
-// outgoing connections are given ports: a cut link's port must stay free.
+// outgoing connections are given ports: a cut link's port must stay free. It is also
+// below the blocks of ports that stacks take, and above the self-test's.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
 	var last error
 	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", 23000+rand.IntN(9000))
+		addr := fmt.Sprintf("127.0.0.1:%d", 17000+rand.IntN(4000))
+		if _, given := givenAddrs.LoadOrStore(addr, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", addr)
 		if err == nil {
 			l.Close()
