@@ -55,7 +55,7 @@ var bases atomic.Int64
 // that looks whether anything still listens must not meet a successor there.
 func ownBase(t testing.TB) int {
 	t.Helper()
-	const first, blocks = 23000, 30 // above the blocks that stacks without a wish get, below the self-test's ports
+	const first, blocks = 23000, 30 // above the blocks that stacks without a wish get
 	for range blocks {
 		base := first + (os.Getpid()*7+int(bases.Add(1)))%blocks*topology.BlockSize
 		if free(t, base) {
