@@ -31,6 +31,9 @@ func (s Suite) Processes(t *testing.T, st stack.Stack) {
 		t.Skip("this stack cannot break its services")
 	}
 	b := breaker{Suite: s, Processes: p, e: st.Endpoints()}
+	// Long before the broker is killed: RabbitMQ promises to keep confirmed
+	// messages, and was once seen without a queue that was a second old.
+	require.Equal(t, http.StatusCreated, b.rabbit(t, http.MethodPut, keptQueue, `{"durable":true}`))
 	t.Run("kill and pause of every service", b.everyService)
 	t.Run("a fault that makes no sense", b.nonsense)
 	t.Run("postgres: killed, a row that was committed is kept", b.committedRow)
@@ -40,6 +43,9 @@ func (s Suite) Processes(t *testing.T, st stack.Stack) {
 	t.Run("everything at once", b.everything)
 	t.Run("EventFlow finds its way back", b.ready)
 }
+
+// keptQueue is a queue of the suite's own, by its address in the management API.
+const keptQueue = "/api/queues/%2F/restarted"
 
 // breaker is a stack that is up, and how to break it.
 type breaker struct {
@@ -155,21 +161,20 @@ func (b breaker) pausedConnection(t *testing.T) {
 func (b breaker) data(t *testing.T) {
 	b.sql(t, "create table restarted as select 1 as n")
 	b.redis(t, b.e.RedisAddr).ask(t, "SET restarted yes", "+OK")
-	require.Equal(t, http.StatusCreated, b.rabbit(t, http.MethodPut, "/api/queues/%2F/restarted", `{"durable":true}`))
 	stores := []topology.Name{topology.PostgresDB, topology.RedisDB, topology.RabbitMQ}
 	for _, n := range stores {
 		b.apply(t, stack.Restart(n))
 	}
 	assert.EqualValues(t, 1, b.sql(t, "select n from restarted"))
 	b.redis(t, b.e.RedisAddr).ask(t, "EXISTS restarted", ":1")
-	assert.Equal(t, http.StatusOK, b.rabbit(t, http.MethodGet, "/api/queues/%2F/restarted", ""))
+	assert.Equal(t, http.StatusOK, b.rabbit(t, http.MethodGet, keptQueue, ""))
 	for _, n := range stores {
 		b.apply(t, stack.Wipe(n))
 	}
 	assert.Nil(t, b.sql(t, "select to_regclass('restarted')::text"))
 	assert.EqualValues(t, 3, b.sql(t, "select count(*) from events"), "init.sql was applied")
 	b.redis(t, b.e.RedisAddr).ask(t, "EXISTS restarted", ":0")
-	assert.Equal(t, http.StatusNotFound, b.rabbit(t, http.MethodGet, "/api/queues/%2F/restarted", ""))
+	assert.Equal(t, http.StatusNotFound, b.rabbit(t, http.MethodGet, keptQueue, ""))
 	b.heal(t) // nothing to do
 }
 
