@@ -3,6 +3,8 @@
 STACK     ?= native
 SCENARIOS ?= all
 ARTIFACTS ?= artifacts
+# A drill that proved nothing, as on a machine busy with other work, is played once more.
+AGAIN     ?= 1
 GOTESTSUM := gotest.tools/gotestsum@v1.13.0
 LAB       := bin/lab
 
@@ -13,7 +15,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 chaos: deps build ## play every scenario and print the verdicts (SCENARIOS="postgres-cut redis-cut" for some)
-	@$(LAB) run $(SCENARIOS) --stack $(STACK) --artifacts $(ARTIFACTS)
+	@$(LAB) run $(SCENARIOS) --stack $(STACK) --artifacts $(ARTIFACTS) --again $(AGAIN)
 
 test: deps verify ## unit, integration and contract tests, race detector on
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...

@@ -22,6 +22,7 @@ type runFlags struct {
 	artifacts string
 	seed      uint64
 	noFaults  bool
+	again     int
 }
 
 func runCommand() *cobra.Command {
@@ -43,6 +44,7 @@ func runCommand() *cobra.Command {
 	c.Flags().IntVar(&f.base, "base", 0, "first port of the stack's block of ports (0: a free block; with --stack running: the only stack)")
 	c.Flags().StringVar(&f.artifacts, "artifacts", "artifacts", "folder for journals, reports and logs")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of every random choice (0: each scenario's own)")
+	c.Flags().IntVar(&f.again, "again", 0, "how often a drill that proved nothing is played again; a broken one never is")
 	c.Flags().BoolVar(&f.noFaults, "no-faults", false, "control run: the same sale on whole links; scenarios must then turn invalid")
 	return c
 }
@@ -65,7 +67,7 @@ func playAll(c *cobra.Command, names []string, f runFlags) (err error) {
 	l := bench.lab(f.artifacts, out)
 	var results []lab.Result
 	for _, s := range chosen {
-		res, err := playOne(ctx, l, prepare(s, f), out)
+		res, err := playUntilProved(ctx, l, prepare(s, f), f.again, out)
 		if res.Report.Verdict != "" {
 			results = append(results, res)
 		}
@@ -87,6 +89,21 @@ func prepare(s lab.Scenario, f runFlags) lab.Scenario {
 		return s.WithoutFaults()
 	}
 	return s
+}
+
+// playUntilProved plays the scenario again while its drill is invalid, at most so
+// often, and says so: a machine that stood still has refuted nothing and proved
+// nothing. A broken claim is never played again, and every drill keeps its
+// artifacts.
+func playUntilProved(ctx context.Context, l *lab.Lab, s lab.Scenario, again int, out *printer) (lab.Result, error) {
+	for {
+		res, err := playOne(ctx, l, s, out)
+		if err != nil || res.Report.Verdict != invariant.Invalid || again <= 0 {
+			return res, err
+		}
+		again--
+		out.line("  it proved nothing: playing it again")
+	}
 }
 
 func playOne(ctx context.Context, l *lab.Lab, s lab.Scenario, out *printer) (lab.Result, error) {
