@@ -71,8 +71,28 @@ func up(c *cobra.Command, f upFlags) (err error) {
 			return nil
 		case exit := <-bench.exits:
 			out.line("%s ended by itself: %v\n%s", exit.Service, exit.Err, exit.Log)
+			bench.revive(ctx, exit.Service, out)
 		}
 	}
+}
+
+// reviveDeadline is for one service; RabbitMQ, the slowest, takes under two
+// seconds.
+const reviveDeadline = 20 * time.Second
+
+// revive starts a service again that ended by itself: people are in the room. A
+// dead proxy server is all links down at once, and whole again with its successor.
+func (b *bench) revive(ctx context.Context, service topology.Name, out *printer) {
+	if service == topology.Toxiproxy {
+		out.line("all links are down until the proxy server is back; faults that were in force are gone with it")
+	}
+	ctx, cancel := context.WithTimeout(ctx, reviveDeadline)
+	defer cancel()
+	if err := b.restart(ctx, service); err != nil {
+		out.line("%s could not be started again: %v; end the stack with Ctrl-C and start it anew", service, err)
+		return
+	}
+	out.line("%s is back", service)
 }
 
 func addresses(out *printer, e stack.Endpoints) {
