@@ -21,7 +21,7 @@ type bench struct {
 	*fault.Injector
 	patience time.Duration
 	cells    []*cell
-	port     int // the last one taken
+	port     int // the last one taken; where self-tests begin that run at once, ranges do not overlap
 }
 
 // cell is one link with its client and what is seen behind it.
@@ -38,7 +38,7 @@ type cell struct {
 }
 
 func openBench(ctx context.Context, c Config) (_ *bench, err error) {
-	b := &bench{patience: c.Patience, port: firstPort + os.Getpid()%4000}
+	b := &bench{patience: c.Patience, port: firstPort + 16*os.Getpid()%4000}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, b.close())
