@@ -47,7 +47,9 @@ const (
 // Bound is a promise about the ops of one kind in one phase: at least, or at
 // most, such a share of them is answered so.
 //
-// AtLeast counts ops that were called while the phase's faults were in force.
+// AtLeast counts ops that were called while the phase's faults were in force. Of
+// those that were answered in time after healing began, only the ones that match
+// count: the others were answered by a healed shop.
 // AtMost counts those that also returned before healing began: what is answered
 // afterwards may rightly have succeeded.
 type Bound struct {

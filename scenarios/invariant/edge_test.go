@@ -1,0 +1,45 @@
+package invariant
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"eventflow/scenarios/history"
+)
+
+// TestAnswersOfAHealedShopBreakNoPromise: a read that was asked just before the
+// heal and answered from the database just after it is not counted; one that was
+// answered so before the heal is, and so is one that came too late.
+func TestAnswersOfAHealedShopBreakNoPromise(t *testing.T) {
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	op := func(id int64, call, back int, source string) history.Op {
+		return history.Op{ID: id, Kind: history.Seats, Intended: ms(call), Call: ms(call), Return: ms(back), Outcome: history.OK, Code: 200, Source: source}
+	}
+	promise := Bound{Name: "warm reads", Phase: "cut", Kind: history.Seats, Want: Match{Source: []string{"cache"}},
+		Limit: AtLeast, Ratio: 0.999, Within: Duration(ms(300)), MinOps: 1}
+	cases := []struct {
+		name string
+		last history.Op
+		want Verdict
+		ops  int64
+	}{
+		{"answered by the healed shop", op(2, 950, 1100, "database"), Pass, 1},
+		{"answered otherwise while the fault was in force", op(2, 800, 900, "database"), Broken, 2},
+		{"answered as promised after the heal", op(2, 950, 1100, "cache"), Pass, 2},
+		{"answered by the healed shop, and too late", op(2, 950, 1400, "database"), Broken, 2},
+		{"answered as promised, and too late", op(2, 950, 1400, "cache"), Broken, 2},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v := &view{h: &history.History{
+				Phases: []history.Phase{{Name: "cut", Start: 1, End: ms(1000)}},
+				Ops:    []history.Op{op(1, 100, 110, "cache"), c.last},
+			}}
+			f := v.bound(promise)
+			assert.Equal(t, c.want, f.Verdict, f.Detail)
+			assert.Equal(t, c.ops, f.Counts["ops"])
+		})
+	}
+}
