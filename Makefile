@@ -9,7 +9,7 @@ GOTESTSUM := gotest.tools/gotestsum@v1.13.0
 LAB       := bin/lab
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos test up down status scenarios build deps go verify fix bench clean
+.PHONY: help chaos test compiler up down status scenarios build deps go verify fix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,10 +17,10 @@ help: ## list the targets
 chaos: deps build ## play every scenario and print the verdicts (SCENARIOS="postgres-cut redis-cut" for some)
 	@$(LAB) run $(SCENARIOS) --stack $(STACK) --artifacts $(ARTIFACTS) --again $(AGAIN)
 
-test: deps verify ## unit, integration and contract tests, race detector on
+test: compiler verify ## unit, integration and contract tests, race detector on
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
 
-scenarios: deps ## the same scenarios as `make chaos`, as Go tests
+scenarios: compiler ## the same scenarios as `make chaos`, as Go tests
 	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios
 
 up: deps build ## start EventFlow for people and print every address; Ctrl-C stops it
@@ -37,6 +37,9 @@ build: go ## compile the lab into bin/
 
 deps: go ## install the servers that are missing (apt as root; otherwise prints the command)
 	@bash scenarios/stack/native/install.sh
+
+compiler: go
+	@bash scenarios/stack/native/install.sh --with-compiler
 
 go:
 	@command -v go >/dev/null || { echo "make: Go is missing. Install Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 3; }

@@ -4,6 +4,8 @@
 # own. (Where systemd rules, the packages start at the next boot, as after any
 # installation; the stack does not mind.)
 #
+# With --with-compiler also a C compiler: Go's race detector needs one.
+#
 # Does nothing if they are all there. Without root or without apt it says what to
 # type and exits with status 3.
 set -euo pipefail
@@ -27,6 +29,9 @@ have redis-server "$brew/redis/bin/redis-server" || missing+=(redis-server)
 have rabbitmq-server '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' '/opt/rabbitmq/plugins' "$brew/rabbitmq/plugins" || missing+=(rabbitmq-server)
 have nginx /usr/sbin/nginx "$brew/nginx/bin/nginx" || missing+=(nginx)
 have prometheus "$brew/prometheus/bin/prometheus" || missing+=(prometheus)
+if [ "${1:-}" = --with-compiler ]; then
+  have cc || missing+=(gcc libc6-dev)
+fi
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 
@@ -37,6 +42,7 @@ Install with:
   Debian, Ubuntu  sudo bash $0
   Fedora          sudo dnf install -y postgresql-server postgresql redis rabbitmq-server nginx prometheus
   macOS           brew install postgresql@15 redis rabbitmq nginx prometheus
+and, for the race detector of \`make test\`, a C compiler: gcc (Debian: gcc libc6-dev; Fedora: gcc; macOS: xcode-select --install)
 HELP
   exit 3
 fi
