@@ -2,7 +2,6 @@ package fault_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -345,29 +344,13 @@ func startWeb(t testing.TB) string {
 // freeAddr is an address that no other test here was given.
 func freeAddr(t testing.TB) string { return servertest.FreeAddr(t) }
 
-// eventually polls until the condition holds and reports the last error if it
-// never does.
-func eventually(t testing.TB, what string, condition func() error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		case <-tick.C:
-		}
-	}
-}
-
 func (l *lab) cutAndHeal() {
 	l.t.Helper()
 	l.apply(fault.Cut("all"))
 	l.heal()
+}
+
+func eventually(t testing.TB, what string, condition func() error) {
+	t.Helper()
+	servertest.Eventually(t, what, condition)
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/native"
 	"eventflow/toxiproxy/topology"
@@ -65,6 +67,11 @@ func attach(base int) (*bench, error) {
 		return nil, err
 	}
 	return &bench{endpoints: state.Endpoints}, nil
+}
+
+// onlyStack registers --base of the commands that work on a stack that is up.
+func onlyStack(c *cobra.Command, base *int) {
+	c.Flags().IntVar(base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
 }
 
 // running is the stack on that block of ports, or the only one there is.

@@ -38,7 +38,7 @@ func eventsCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().IntVar(&base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
+	onlyStack(c, &base)
 	c.Flags().Uint64Var(&since, "since", 0, "only events after this number")
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c

@@ -29,7 +29,7 @@ type linkFlags struct {
 }
 
 func (f *linkFlags) register(c *cobra.Command, directed bool) {
-	c.Flags().IntVar(&f.base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
+	onlyStack(c, &f.base)
 	c.Flags().DurationVar(&f.lasts, "for", time.Minute, "the fault heals by itself after this long")
 	c.Flags().BoolVar(&f.forever, "forever", false, "the fault stays until somebody heals it")
 	if directed {
@@ -179,7 +179,7 @@ func healCommand() *cobra.Command {
 			return heal(c, base, links)
 		},
 	}
-	c.Flags().IntVar(&base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
+	onlyStack(c, &base)
 	c.Flags().BoolVar(&all, "all", false, "every link: the emergency stop; the same as no LINKS")
 	return c
 }

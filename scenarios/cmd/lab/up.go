@@ -181,7 +181,7 @@ func downCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().IntVar(&base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
+	onlyStack(c, &base)
 	return c
 }
 

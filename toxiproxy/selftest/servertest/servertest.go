@@ -41,7 +41,7 @@ func Postgres(t testing.TB) string {
 	_, port, _ := net.SplitHostPort(addr)
 	startAs(t, nobody, data, nil, bin+"postgres", "-D", data+"/pg", "-c", "listen_addresses=127.0.0.1", "-c", "port="+port,
 		"-c", "unix_socket_directories=", "-c", "fsync=off")
-	eventually(t, "postgres", func() error { return accepts(addr) })
+	Eventually(t, "postgres", func() error { return accepts(addr) })
 	return addr
 }
 
@@ -72,7 +72,7 @@ func RabbitMQ(t testing.TB) string {
 	startAs(t, uint32(os.Getuid()), dir, env, erts[0]+"/erlexec", "-sname", "linktest@localhost", "-start_epmd", "false", "-erl_epmd_port", distPort,
 		"-kernel", "inet_dist_use_interface", "{127,0,0,1}", "-noshell", "-noinput", "-s", "rabbit", "boot", "-boot", "start_sasl",
 		"+W", "w", "+sbwt", "none", "-syslog", "logger", "[]", "-syslog", "syslog_error_logger", "false")
-	eventually(t, "rabbitmq", func() error { return accepts(addr) })
+	Eventually(t, "rabbitmq", func() error { return accepts(addr) })
 	return addr
 }
 
@@ -127,7 +127,7 @@ func Redis(t testing.TB) string {
 	addr := FreeAddr(t)
 	host, port, _ := net.SplitHostPort(addr)
 	startAs(t, uint32(os.Getuid()), publicDir(t), nil, program(t, "redis-server"), "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--requirepass", "linktest")
-	eventually(t, "redis", func() error { return accepts(addr) })
+	Eventually(t, "redis", func() error { return accepts(addr) })
 	return addr
 }
 
@@ -185,9 +185,9 @@ func program(t testing.TB, name string) string {
 	return ""
 }
 
-// eventually polls until the condition holds and reports the last error if it
+// Eventually polls until the condition holds and reports the last error if it
 // never does.
-func eventually(t testing.TB, what string, condition func() error) {
+func Eventually(t testing.TB, what string, condition func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
