@@ -39,6 +39,9 @@ const (
 	Release  Kind = "release"  // give them back
 	Purchase Kind = "purchase" // buy locked seats
 	Status   Kind = "status"   // ask after a purchase
+	Event    Kind = "event"    // one event's data, with its version
+	Cold     Kind = "cold"     // a read of something that no cache has seen
+	Forge    Kind = "forge"    // a call with a token that must not be honoured, or a password that only looks right
 )
 
 // Op is one request of one buyer, with what came of it. Times are offsets from
@@ -72,6 +75,15 @@ type Op struct {
 	State    string        `json:"state,omitempty"`   // status: queued, confirmed, rejected; seats: number free
 	Expires  time.Duration `json:"expires,omitempty"` // lock, extend: time left on the hold when answered
 	Error    string        `json:"error,omitempty"`   // transport error, as text
+
+	// Version is the version of the event's data that was shown; see Update.
+	Version int `json:"version,omitempty"`
+	// Free is which seats a seat map showed as free: bit i of byte i/8 stands for
+	// the seat at place i of History.Hall; base64 in the journal. Empty: not noted.
+	Free []byte `json:"free,omitempty"`
+	// Forgery names what was wrong with the credentials of a forge op: "expired",
+	// "no-signature", "other-key", "other-algorithm", "long-password" ...
+	Forgery string `json:"forgery,omitempty"`
 }
 
 // Latency is the time a buyer waited, counted from when the op was meant to
@@ -103,6 +115,10 @@ type Fault struct {
 	Index int      `json:"index,omitempty"`
 	Name  string   `json:"name"` // cut, slow, hang, lose-replies
 	Links []string `json:"links"`
+	// Layer is what the fault broke: a link, a process or the data of a store.
+	// Empty stands for a link.
+	Layer   Layer  `json:"layer,omitempty"`
+	Service string `json:"service,omitempty"` // process and data faults: whose
 	// Spec is the fault as it was asked for, for the re-run.
 	Spec json.RawMessage `json:"spec,omitempty"`
 
@@ -116,6 +132,26 @@ type Fault struct {
 	Symptom  string `json:"symptom,omitempty"`   // what a probe through the links felt
 	Bit      bool   `json:"bit"`                 // the symptom is the fault's own
 	Error    string `json:"error,omitempty"`
+}
+
+// Layer is what a fault broke.
+type Layer string
+
+// The layers. The links of a fault on a process or on data are those that lead
+// to the service.
+const (
+	LinkLayer    Layer = "link"
+	ProcessLayer Layer = "process"
+	DataLayer    Layer = "data"
+)
+
+// Update is one change that an administrator made to the sale's event while the
+// drill went on, round the shop. Versions rise by one; version 0 is what stood
+// there before the first.
+type Update struct {
+	Version int           `json:"version"`
+	Call    time.Duration `json:"call"`
+	Return  time.Duration `json:"return"` // committed by then; zero: outcome unknown
 }
 
 // PurchaseRow is one row of the ledger.
@@ -147,6 +183,46 @@ type Ledger struct {
 	Unacked    int            `json:"unacked"`     // delivered and not yet settled
 	DeadLetter int            `json:"dead_letter"` // messages in the dead-letter queue
 	Stuck      []string       `json:"stuck"`       // seats still held by a purchase that has ended
+
+	// What follows was added later: a ledger without it leaves it nil, and what it
+	// would prove is not proven.
+
+	Held   []SeatHold `json:"held,omitempty"`    // what the lock store says of the sale's seats
+	Hall   *Hall      `json:"hall,omitempty"`    // what the shop shows of the hall
+	Peers  []Peer     `json:"peers,omitempty"`   // who is connected to the stores, observers left out
+	Died   []string   `json:"died,omitempty"`    // lines of the programs' logs that tell of a panic or a data race
+	DeadID []string   `json:"dead_id,omitempty"` // ids of the messages in the dead-letter queue; "" for one without id
+	// After is one sample taken when all was quiet again, to compare with those
+	// before the first fault.
+	After map[string]float64 `json:"after,omitempty"`
+}
+
+// SeatHold is one seat as the lock store has it.
+type SeatHold struct {
+	Seat  string `json:"seat"`
+	Lock  string `json:"lock,omitempty"` // whose; empty for a sold seat
+	State string `json:"state"`          // of the lock's record: locked, purchasing, accepted, confirmed, rejected; sold for a sold seat; empty: no record
+	// TTL is after how long the store forgets it by itself; negative: never.
+	TTL time.Duration `json:"ttl"`
+}
+
+// Hall is the sale's hall as a buyer sees it after the drain.
+type Hall struct {
+	Seats      int `json:"seats"`
+	Free       int `json:"free"`
+	Held       int `json:"held"`
+	Purchasing int `json:"purchasing"`
+	Sold       int `json:"sold"`
+	PriceCents int `json:"price_cents"` // of every seat
+}
+
+// Peer is one client connection of a store.
+type Peer struct {
+	Store  string `json:"store"`  // postgres, redis, rabbitmq
+	Client string `json:"client"` // as the store knows it: role, client name, user
+	Addr   string `json:"addr"`   // its end of the connection
+	// Proxied says that the other end of the connection is the proxy server.
+	Proxied bool `json:"proxied"`
 }
 
 // Meta says what was run, so that it can be run again.
@@ -159,6 +235,11 @@ type Meta struct {
 	Stack    string            `json:"stack"`
 	Event    int               `json:"event"` // the drill's own sale
 	Versions map[string]string `json:"versions,omitempty"`
+	// Config is every setting of EventFlow's programs, by service and variable,
+	// secrets left out: timeouts, lives of holds, sizes of pools.
+	Config map[string]map[string]string `json:"config,omitempty"`
+	// Mutant names the bug that was planted; empty: none.
+	Mutant string `json:"mutant,omitempty"`
 	// Spec is what the scenario expects, as the judge reads it.
 	Spec json.RawMessage `json:"spec"`
 	// Plan is the whole scenario as data, for the report and the re-run.
@@ -182,6 +263,8 @@ type History struct {
 	Ops     []Op // by ID
 	Faults  []Fault
 	Samples []Sample
+	Updates []Update // in order of their version
+	Hall    []string // seats of the sale in the order of Op.Free; nil: not noted
 	Ledger  *Ledger  // nil: the drill ended before the audit
 	Notes   []string // what the lab wants a reader to know
 	// Complete says that the drill reached its end: phases closed, links healed,

@@ -21,6 +21,8 @@ const (
 	TagPhase  Tag = "phase"
 	TagFault  Tag = "fault"
 	TagSample Tag = "sample"
+	TagUpdate Tag = "update"
+	TagHall   Tag = "hall"
 	TagLedger Tag = "ledger"
 	TagNote   Tag = "note"
 	TagEnd    Tag = "end"
@@ -29,14 +31,16 @@ const (
 // Record is one line of the journal: its tag and the one value that goes with it.
 // A reader that follows a running drill decodes lines into it.
 type Record struct {
-	Tag    Tag     `json:"t"`
-	Meta   *Meta   `json:"meta,omitempty"`
-	Op     *Op     `json:"op,omitempty"`
-	Phase  *Phase  `json:"phase,omitempty"` // a later record with the same Start replaces the earlier one
-	Fault  *Fault  `json:"fault,omitempty"` // a later record with the same Index replaces the earlier one
-	Sample *Sample `json:"sample,omitempty"`
-	Ledger *Ledger `json:"ledger,omitempty"`
-	Note   string  `json:"note,omitempty"`
+	Tag    Tag      `json:"t"`
+	Meta   *Meta    `json:"meta,omitempty"`
+	Op     *Op      `json:"op,omitempty"`
+	Phase  *Phase   `json:"phase,omitempty"` // a later record with the same Start replaces the earlier one
+	Fault  *Fault   `json:"fault,omitempty"` // a later record with the same Index replaces the earlier one
+	Sample *Sample  `json:"sample,omitempty"`
+	Update *Update  `json:"update,omitempty"` // a later record with the same Version replaces the earlier one
+	Hall   []string `json:"hall,omitempty"`
+	Ledger *Ledger  `json:"ledger,omitempty"`
+	Note   string   `json:"note,omitempty"`
 }
 
 // Read reads a journal, whole or cut off at any byte. What stands in whole lines
@@ -113,6 +117,10 @@ func (b *builder) record(r Record) error {
 		b.fault(*r.Fault)
 	case TagSample:
 		b.h.Samples = append(b.h.Samples, *r.Sample)
+	case TagUpdate:
+		b.update(*r.Update)
+	case TagHall:
+		b.h.Hall = r.Hall
 	case TagLedger:
 		b.h.Ledger = r.Ledger
 	case TagNote:
@@ -138,6 +146,10 @@ func (r Record) whole() bool {
 		return r.Fault != nil
 	case TagSample:
 		return r.Sample != nil
+	case TagUpdate:
+		return r.Update != nil
+	case TagHall:
+		return len(r.Hall) > 0
 	case TagLedger:
 		return r.Ledger != nil
 	}
@@ -192,6 +204,16 @@ func (b *builder) fault(f Fault) {
 	b.h.Faults = append(b.h.Faults, f)
 }
 
+func (b *builder) update(u Update) {
+	for i := range b.h.Updates {
+		if b.h.Updates[i].Version == u.Version {
+			b.h.Updates[i] = u
+			return
+		}
+	}
+	b.h.Updates = append(b.h.Updates, u)
+}
+
 // Write writes h as a journal that Read reads back as h. Faults without an index
 // are numbered. It is how a history that was made or changed by hand is kept.
 func Write(w io.Writer, h History) error {
@@ -229,6 +251,12 @@ func records(h History) []Record {
 	}
 	for i := range h.Samples {
 		rs = append(rs, Record{Tag: TagSample, Sample: &h.Samples[i]})
+	}
+	for i := range h.Updates {
+		rs = append(rs, Record{Tag: TagUpdate, Update: &h.Updates[i]})
+	}
+	if len(h.Hall) > 0 {
+		rs = append(rs, Record{Tag: TagHall, Hall: h.Hall})
 	}
 	return append(rs, tail(h)...)
 }

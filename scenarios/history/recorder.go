@@ -159,6 +159,13 @@ func (r *Recorder) Sample(s Sample) {
 	r.put(Record{Tag: TagSample, Sample: &s}, false)
 }
 
+// Update records a change to the event: once before it is tried, with Return zero,
+// and once when it is known to be done.
+func (r *Recorder) Update(u Update) { r.put(Record{Tag: TagUpdate, Update: &u}, false) }
+
+// Hall records the order of the sale's seats in Op.Free.
+func (r *Recorder) Hall(seats []string) { r.put(Record{Tag: TagHall, Hall: seats}, true) }
+
 // Note records a sentence for the reader.
 func (r *Recorder) Note(text string) { r.put(Record{Tag: TagNote, Note: text}, false) }
 

@@ -10,10 +10,15 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"eventflow/scenarios/history"
 	"eventflow/scenarios/invariant"
+	"eventflow/scenarios/overlay"
+	"eventflow/scenarios/stack"
+	"eventflow/scenarios/tamper"
 	"eventflow/scenarios/traffic"
 	"eventflow/toxiproxy/fault"
 	"eventflow/toxiproxy/topology"
@@ -31,6 +36,9 @@ type Scenario struct {
 	Name  string       `json:"name"`
 	Claim Text         `json:"claim"` // what EventFlow promises, and the drill tries to refute
 	Sale  traffic.Sale `json:"sale"`
+	// Needs is how EventFlow must be set up for this scenario, where its defaults
+	// will not do: it then gets a stack of its own.
+	Needs Needs `json:"needs,omitzero"`
 	// Phases follow each other without a pause; links are healed and proven whole
 	// between a phase with faults and the next.
 	Phases []Phase        `json:"phases"`
@@ -41,7 +49,49 @@ type Scenario struct {
 type Phase struct {
 	Name   string             `json:"name"`
 	For    invariant.Duration `json:"for"`
-	Faults []fault.Fault      `json:"faults,omitempty"`
+	Faults []fault.Fault      `json:"faults,omitempty"` // of links
+	// Processes are put in force after the links' faults, in this order, and healed
+	// before them.
+	Processes []stack.ProcessFault `json:"processes,omitempty"`
+	// Tampers begin last and are undone first.
+	Tampers []tamper.Tamper `json:"tampers,omitempty"`
+}
+
+// Faulty says whether the phase breaks anything.
+func (p Phase) Faulty() bool { return len(p.Faults)+len(p.Processes)+len(p.Tampers) > 0 }
+
+// Needs is how EventFlow must be set up, on top of its defaults. The zero value is
+// EventFlow as it is shipped.
+type Needs struct {
+	// Env is set for EventFlow's programs, by service; "" stands for all of them.
+	Env map[topology.Name]map[string]string `json:"env,omitempty"`
+	// Settings changes a server's configuration, by service and name: PostgreSQL's
+	// synchronous_commit, Redis' appendonly.
+	Settings map[topology.Name]map[string]string `json:"settings,omitempty"`
+	// Edits change EventFlow's source: a point at which a program fails, or, in a
+	// mutant, a bug.
+	Edits []overlay.Edit `json:"edits,omitempty"`
+}
+
+// Zero says that EventFlow will do as it is shipped.
+func (n Needs) Zero() bool { return len(n.Env)+len(n.Settings)+len(n.Edits) == 0 }
+
+// With is both needs together; where they differ, more wins.
+func (n Needs) With(more Needs) Needs {
+	return Needs{Env: merge(n.Env, more.Env), Settings: merge(n.Settings, more.Settings), Edits: slices.Concat(n.Edits, more.Edits)}
+}
+
+func merge(a, b map[topology.Name]map[string]string) map[topology.Name]map[string]string {
+	sum := map[topology.Name]map[string]string{}
+	for _, m := range []map[topology.Name]map[string]string{a, b} {
+		for service, values := range m {
+			if sum[service] == nil {
+				sum[service] = map[string]string{}
+			}
+			maps.Copy(sum[service], values)
+		}
+	}
+	return sum
 }
 
 // Validate refuses a scenario that could not be carried out or would prove
@@ -66,6 +116,16 @@ func (s Scenario) Validate(m topology.Map) error {
 		}
 		for _, f := range p.Faults {
 			if err := f.Validate(m); err != nil {
+				fail("phase %s: %w", p.Name, err)
+			}
+		}
+		for _, f := range p.Processes {
+			if err := f.Validate(m); err != nil {
+				fail("phase %s: %w", p.Name, err)
+			}
+		}
+		for _, t := range p.Tampers {
+			if err := t.Validate(); err != nil {
 				fail("phase %s: %w", p.Name, err)
 			}
 		}
