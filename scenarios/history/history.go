@@ -119,6 +119,9 @@ type Fault struct {
 	// Empty stands for a link.
 	Layer   Layer  `json:"layer,omitempty"`
 	Service string `json:"service,omitempty"` // process and data faults: whose
+	// Passing: over by itself and not the phase's doing, as when a program dies and
+	// is started again. It shapes no window.
+	Passing bool `json:"passing,omitempty"`
 	// Spec is the fault as it was asked for, for the re-run.
 	Spec json.RawMessage `json:"spec,omitempty"`
 

@@ -108,7 +108,7 @@ func (h History) Window(phase string) (from, to time.Duration, ok bool) {
 	}
 	from, to = p.Start, p.End
 	for _, f := range h.Faults {
-		if f.Phase != phase || f.InForce == 0 {
+		if f.Phase != phase || f.InForce == 0 || f.Passing {
 			continue
 		}
 		from = max(from, f.InForce)
@@ -127,7 +127,7 @@ func (h History) Window(phase string) (from, to time.Duration, ok bool) {
 // piece.
 func (h History) calm(phase string, from, to time.Duration) (time.Duration, time.Duration) {
 	for _, f := range h.Faults {
-		if f.Phase == phase || f.HealAt <= from && f.Healed <= from || f.HealAt == 0 || f.HealAt >= to {
+		if f.Phase == phase || f.Passing || f.HealAt <= from && f.Healed <= from || f.HealAt == 0 || f.HealAt >= to {
 			continue
 		}
 		if after := max(f.Healed, f.HealAt); to-after > f.HealAt-from {

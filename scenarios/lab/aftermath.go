@@ -58,7 +58,7 @@ func (d *drill) drain(ctx context.Context) error {
 	d.say("drain", "waiting until the queue is empty and the stores are quiet")
 	draining, cancel := context.WithTimeout(ctx, drainDeadline)
 	defer cancel()
-	if err := d.auditor.Drain(draining, d.event, quiesce, func(left string) { d.say("drain", left) }); err != nil {
+	if err := d.auditor.Drain(draining, d.event, d.quiesce(), func(left string) { d.say("drain", left) }); err != nil {
 		// Left-over messages are evidence against EventFlow, not a failure of the lab:
 		// the ledger is read all the same and the judge sees the queue.
 		d.rec.Note("drain: " + err.Error())
@@ -67,6 +67,12 @@ func (d *drill) drain(ctx context.Context) error {
 		d.rec.Note("after the drain, one fresh op of each kind: " + err.Error())
 	}
 	return d.audit(ctx)
+}
+
+// quiesce is how long the stores must be seen quiet: what is left of the time that
+// late effects may take after the last heal, and never less than quiet.
+func (d *drill) quiesce() time.Duration {
+	return max(quiet, time.Until(d.lastHeal.Add(quiesce)))
 }
 
 func (d *drill) audit(ctx context.Context) error {
@@ -79,6 +85,9 @@ func (d *drill) audit(ctx context.Context) error {
 	}
 	ledger, err := d.auditor.Ledger(ctx, d.event)
 	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	if ledger.Died, err = d.deaths(ctx); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 	ledger.At = d.rec.Now()
@@ -180,6 +189,11 @@ func (d *drill) copyLog(ctx context.Context, service topology.Name, path string)
 // whole: whatever went wrong, nobody finds them broken.
 func (d *drill) close() error {
 	var errs []error
+	if d.meddler != nil {
+		errs = append(errs, d.undo(context.Background()))
+		d.meddler.Close()
+	}
+	errs = append(errs, d.revive(context.Background()))
 	if d.injector != nil {
 		errs = append(errs, d.heal(context.Background()), d.injector.Close())
 	}

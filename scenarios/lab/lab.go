@@ -10,12 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"eventflow/scenarios/audit"
 	"eventflow/scenarios/history"
 	"eventflow/scenarios/report"
 	"eventflow/scenarios/stack"
+	"eventflow/scenarios/tamper"
 	"eventflow/scenarios/traffic"
 	"eventflow/toxiproxy/fault"
 	"eventflow/toxiproxy/topology"
@@ -33,9 +35,14 @@ const (
 	// leaseTTL is how long a fault outlives a lab that was killed. It is renewed at
 	// a third of that, so that a busy machine may be late by seconds.
 	leaseTTL = 6 * time.Second
-	// quiesce outlasts every effect that can still be under way when the links are
-	// whole: the longest deadline of a client is 3 s.
+	// reviveDeadline is for one service that is started again; RabbitMQ, the slowest,
+	// takes two seconds, and half a minute beside compilers on two cores.
+	reviveDeadline = 60 * time.Second
+	// quiesce outlasts, counted from the last heal, every effect that can still be
+	// under way: the longest deadline of a client is 3 s. Once the sale has ended
+	// all of its ops have returned, and the stores need to be quiet for quiet.
 	quiesce = 3 * time.Second
+	quiet   = time.Second
 )
 
 // Event is something that happens in a drill, for whoever watches.
@@ -59,6 +66,11 @@ type Lab struct {
 	// and says so rather than blaming EventFlow. Nil: nobody knows.
 	Exits <-chan stack.Exit
 
+	// Processes breaks the stack's own services; nil when the stack cannot.
+	Processes stack.Processes
+	// Mutant names the bug that was planted in this EventFlow; empty: none.
+	Mutant string
+
 	// Restart ends a service and starts it again on its old ports; nil when the
 	// stack cannot. Healing needs it when the proxy server itself is stuck.
 	Restart func(context.Context, topology.Name) error
@@ -78,7 +90,7 @@ func (l *Lab) Run(ctx context.Context, s Scenario) (res Result, err error) {
 		return Result{}, ErrBusy
 	}
 	defer l.busy.Unlock()
-	if err := s.Validate(l.Map); err != nil {
+	if err := l.able(s); err != nil {
 		return Result{}, err
 	}
 	d, err := l.open(ctx, s)
@@ -95,6 +107,17 @@ func (l *Lab) Run(ctx context.Context, s Scenario) (res Result, err error) {
 	return res, errors.Join(runErr, err)
 }
 
+// able says why the scenario cannot be carried out here, if it cannot.
+func (l *Lab) able(s Scenario) error {
+	if err := s.Validate(l.Map); err != nil {
+		return err
+	}
+	if processes, _ := s.breaks(); processes && (l.Processes == nil || l.Restart == nil) {
+		return fmt.Errorf("scenario %q breaks services, and the stack %q cannot do that to its own", s.Name, l.Endpoints.Name)
+	}
+	return nil
+}
+
 // drill is one run of a scenario, with what it has open.
 type drill struct {
 	*Lab
@@ -105,6 +128,9 @@ type drill struct {
 	rec      *history.Recorder
 	auditor  *audit.Auditor
 	injector *fault.Injector
+	meddler  *tamper.Meddler // nil: the scenario leaves the data alone
+	phase    atomic.Pointer[string]
+	lastHeal time.Time // when the links were last proven whole
 	event    int
 	heard    uint64        // the proxy server's last event before the drill
 	samples  chan struct{} // closed when the sampler has ended
@@ -124,8 +150,13 @@ func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
 	if d.event, err = d.openSale(ctx); err != nil {
 		return nil, err
 	}
-	if err = d.openJournal(); err != nil {
+	if err = d.openJournal(ctx); err != nil {
 		return nil, err
+	}
+	if _, data := s.breaks(); data {
+		if d.meddler, err = tamper.Open(ctx, l.Endpoints, d.event, d.rec); err != nil {
+			return nil, fmt.Errorf("open meddler: %w", err)
+		}
 	}
 	return d, nil
 }
@@ -162,7 +193,7 @@ const (
 	priceCents  = 2500
 )
 
-func (d *drill) openJournal() error {
+func (d *drill) openJournal(ctx context.Context) error {
 	d.dir = filepath.Join(d.Artifacts, fmt.Sprintf("%s-%s-%d", d.began.UTC().Format("20060102T150405"), d.scenario.Name, d.scenario.Sale.Seed))
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return fmt.Errorf("make artifacts folder: %w", err)
@@ -171,7 +202,7 @@ func (d *drill) openJournal() error {
 	if d.journal, err = os.Create(filepath.Join(d.dir, report.JournalFile)); err != nil {
 		return fmt.Errorf("create journal: %w", err)
 	}
-	meta, err := d.meta()
+	meta, err := d.meta(ctx)
 	if err != nil {
 		return err
 	}
@@ -179,7 +210,7 @@ func (d *drill) openJournal() error {
 	return nil
 }
 
-func (d *drill) meta() (history.Meta, error) {
+func (d *drill) meta(ctx context.Context) (history.Meta, error) {
 	spec, err := json.Marshal(d.scenario.Spec)
 	if err != nil {
 		return history.Meta{}, fmt.Errorf("encode spec: %w", err)
@@ -191,6 +222,7 @@ func (d *drill) meta() (history.Meta, error) {
 	return history.Meta{
 		Format: history.FormatVersion, Scenario: d.scenario.Name, Claim: d.scenario.Claim.EN, Seed: d.scenario.Sale.Seed,
 		Base: d.began, Stack: d.Endpoints.Name, Event: d.event, Spec: spec, Plan: plan, Versions: versions(),
+		Config: d.config(ctx), Mutant: d.Mutant,
 	}, nil
 }
 
@@ -210,21 +242,6 @@ func (d *drill) carryOut(ctx context.Context) error {
 		return fmt.Errorf("drain: %w", cause(ctx, err))
 	}
 	return nil
-}
-
-// watch ends the drill when a service of the stack ends by itself, or when the
-// proxy server forgets the drill's faults: what is recorded afterwards would be
-// about something else.
-func (d *drill) watch(ctx context.Context, stop context.CancelCauseFunc) {
-	select {
-	case <-ctx.Done():
-	case exit, ok := <-d.Exits:
-		if ok {
-			stop(fmt.Errorf("%s ended by itself: %w\n%s", exit.Service, exit.Err, exit.Log))
-		}
-	case err := <-d.injector.LeaseLost():
-		stop(fmt.Errorf("the drill's lease on its faults is lost: %w", err))
-	}
 }
 
 // cause prefers the reason for which the drill was stopped to the error that the
@@ -298,85 +315,10 @@ func (d *drill) sell(ctx context.Context) error {
 
 func (d *drill) play(ctx context.Context) error {
 	for _, p := range d.scenario.Phases {
+		d.phase.Store(&p.Name)
 		if err := d.playPhase(ctx, p); err != nil {
 			return fmt.Errorf("phase %s: %w", p.Name, err)
 		}
 	}
 	return nil
-}
-
-// playPhase puts the phase's faults in force, waits and heals. The phase begins
-// when the faults have been felt and ends before healing begins, so that what
-// buyers were told in between belongs to no phase and flatters none.
-func (d *drill) playPhase(ctx context.Context, p Phase) (err error) {
-	var inForce []history.Fault
-	defer func() {
-		if len(p.Faults) == 0 {
-			return
-		}
-		began := d.rec.Now()
-		healErr := d.heal(ctx)
-		d.healed(inForce, began, healErr)
-		err = errors.Join(err, healErr)
-	}()
-	for _, f := range p.Faults {
-		applied, err := d.apply(ctx, p.Name, f)
-		inForce = append(inForce, applied)
-		if err != nil {
-			return err
-		}
-	}
-	d.say("phase", fmt.Sprintf("%s for %s", p.Name, p.For))
-	d.rec.PhaseStart(p.Name)
-	defer d.rec.PhaseEnd(p.Name)
-	select {
-	case <-time.After(p.For.D()):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (d *drill) apply(ctx context.Context, phase string, f fault.Fault) (history.Fault, error) {
-	d.say("fault", f.String())
-	ctx, cancel := context.WithTimeout(ctx, applyDeadline)
-	defer cancel()
-	spec, err := json.Marshal(f)
-	if err != nil {
-		return history.Fault{}, fmt.Errorf("encode fault: %w", err)
-	}
-	entry := history.Fault{Name: string(f.Kind), Spec: spec, Phase: phase, Start: d.rec.Now()}
-	applied, err := d.injector.Apply(ctx, f)
-	entry.InForce = d.rec.Now()
-	entry.Links, entry.ReadBack, entry.Symptom, entry.Bit = applied.Links, applied.ReadBack, applied.Symptom, applied.Bit
-	if err != nil {
-		entry.Error = err.Error()
-		err = fmt.Errorf("apply %s: %w", f, err)
-	}
-	entry.Index = d.rec.Fault(entry)
-	return entry, err
-}
-
-// heal makes every link of the map whole and proves it, on a fresh context: an
-// interrupted drill heals all the same.
-func (d *drill) heal(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), healDeadline)
-	defer cancel()
-	if err := d.injector.Heal(ctx); err != nil {
-		return fmt.Errorf("heal: %w", err)
-	}
-	return nil
-}
-
-func (d *drill) healed(faults []history.Fault, began time.Duration, err error) {
-	now := d.rec.Now()
-	for _, f := range faults {
-		f.HealAt = began
-		if err == nil {
-			f.Healed = now
-		} else {
-			f.Error = err.Error()
-		}
-		d.rec.Fault(f)
-	}
 }

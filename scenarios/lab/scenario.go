@@ -39,6 +39,12 @@ type Scenario struct {
 	// Needs is how EventFlow must be set up for this scenario, where its defaults
 	// will not do: it then gets a stack of its own.
 	Needs Needs `json:"needs,omitzero"`
+	// Supervised are the services that may end by themselves in this scenario and
+	// are started again at once, as by a supervisor. The end of any other stops the
+	// drill.
+	Supervised []topology.Name `json:"supervised,omitempty"`
+	// Gate: the scenario is played for every change, and not only every night.
+	Gate bool `json:"gate,omitempty"`
 	// Phases follow each other without a pause; links are healed and proven whole
 	// between a phase with faults and the next.
 	Phases []Phase        `json:"phases"`
@@ -148,6 +154,16 @@ func (s Scenario) WithoutFaults() Scenario {
 	}
 	s.Phases = phases
 	return s
+}
+
+// breaks says whether the scenario has faults of processes, or of data.
+func (s Scenario) breaks() (processes, data bool) {
+	processes = len(s.Supervised) > 0
+	for _, p := range s.Phases {
+		processes = processes || len(p.Processes) > 0
+		data = data || len(p.Tampers) > 0
+	}
+	return processes, data
 }
 
 // Duration is how long the buyers are let in.
