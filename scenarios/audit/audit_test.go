@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"eventflow/scenarios/audit/audittest"
 	"eventflow/scenarios/history"
 
 	"github.com/google/uuid"
@@ -71,12 +72,12 @@ func (p *program) restart() {
 }
 
 func newHouse(t *testing.T) *house {
-	dsn, rdb, rabbit := startPostgres(t), startRedis(t), startRabbit(t)
-	h := &house{rdb: rdb, channel: rabbit.channel(t), node: newProgram(t), worker: newProgram(t)}
+	dsn, rdb, rabbit := audittest.Postgres(t), audittest.Redis(t), audittest.Rabbit(t)
+	h := &house{rdb: rdb, channel: rabbit.Channel(t), node: newProgram(t), worker: newProgram(t)}
 	h.node.received, h.worker.conflicts = nil, nil
 	var err error
 	h.Auditor, err = Open(t.Context(), Config{
-		DSN: dsn, RabbitAPI: rabbit.api, RedisAddr: rdb.Options().Addr, RedisPassword: "secret", QueueLag: time.Second,
+		DSN: dsn, RabbitAPI: rabbit.API, RedisAddr: rdb.Options().Addr, RedisPassword: "secret", QueueLag: time.Second,
 		Health: map[string]string{"app-1": h.node.URL, "consumer": h.worker.URL},
 	})
 	require.NoError(t, err)
@@ -244,12 +245,12 @@ func silence(t *testing.T, h *house) {
 }
 
 func totals(t *testing.T, h *house) {
-	publish(t, h.channel, "purchases", 5)
-	publish(t, h.channel, "purchases.dead", 2)
+	audittest.Publish(t, h.channel, "purchases", 5)
+	audittest.Publish(t, h.channel, "purchases.dead", 2)
 	d, ok, err := h.channel.Get("purchases", false)
 	require.NoError(t, err)
 	require.True(t, ok)
-	eventually(t, h.config.QueueLag, func() error {
+	audittest.Eventually(t, h.config.QueueLag, func() error {
 		got, err := h.queues(t.Context())
 		if want := (depth{Ready: 4, Unacked: 1, DeadLetter: 2}); err == nil && got != want {
 			err = fmt.Errorf("got %+v, want %+v", got, want)
@@ -272,7 +273,7 @@ func drains(t *testing.T, h *house) {
 	event := h.sale(t)
 	open := h.record(t, event, "purchasing", "A-1")
 	require.NoError(t, h.rdb.ZAdd(t.Context(), "purchasing", redis.Z{Score: 1, Member: open}).Err())
-	publish(t, h.channel, "purchases", 1)
+	audittest.Publish(t, h.channel, "purchases", 1)
 	h.worker.held.Set(1)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -307,7 +308,7 @@ func drains(t *testing.T, h *house) {
 }
 
 func drainFails(t *testing.T, h *house) {
-	publish(t, h.channel, "purchases", 3)
+	audittest.Publish(t, h.channel, "purchases", 3)
 	defer h.purge(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer cancel()

@@ -1,4 +1,9 @@
-package audit
+// Package audittest starts the real stores for the tests of those who observe and
+// meddle with them: one PostgreSQL with EventFlow's schema, one Redis, one
+// RabbitMQ, each on a free loopback port and gone with the test.
+//
+// It must not know what the tests do with them, and nothing but tests imports it.
+package audittest
 
 import (
 	"context"
@@ -19,8 +24,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// eventually polls until check returns nil, and reports what it said last.
-func eventually(t *testing.T, within time.Duration, check func() error) {
+// Eventually polls until check returns nil, and reports what it said last.
+func Eventually(t *testing.T, within time.Duration, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for {
@@ -99,8 +104,8 @@ func start(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// startPostgres gives the superuser's URL of a database made by init.sql.
-func startPostgres(t *testing.T) string {
+// Postgres gives the superuser's URL of a database made by init.sql.
+func Postgres(t *testing.T) string {
 	t.Helper()
 	bin := filepath.Dir(locate(t, "/usr/lib/postgresql/*/bin/initdb"))
 	dir, port := room(t), freePort(t)
@@ -121,7 +126,7 @@ func startPostgres(t *testing.T) string {
 	dsn := func(db string) string {
 		return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable&connect_timeout=2", port, db)
 	}
-	eventually(t, 30*time.Second, func() error {
+	Eventually(t, 30*time.Second, func() error {
 		conn, err := pgx.Connect(t.Context(), dsn("postgres"))
 		if err != nil {
 			return err
@@ -137,22 +142,22 @@ func startPostgres(t *testing.T) string {
 	return dsn("eventflow")
 }
 
-// startRedis gives the address of an empty Redis with password "secret".
-func startRedis(t *testing.T) *redis.Client {
+// Redis gives the address of an empty Redis with password "secret".
+func Redis(t *testing.T) *redis.Client {
 	t.Helper()
 	port := freePort(t)
 	start(t, exec.Command(locate(t, "/usr/bin/redis-server"), "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--dir", room(t),
 		"--save", "", "--appendonly", "no", "--requirepass", "secret"))
 	rdb := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", port), Password: "secret"})
 	t.Cleanup(func() { _ = rdb.Close() })
-	eventually(t, 10*time.Second, func() error { return rdb.Ping(context.WithoutCancel(t.Context())).Err() })
+	Eventually(t, 10*time.Second, func() error { return rdb.Ping(context.WithoutCancel(t.Context())).Err() })
 	return rdb
 }
 
-// broker is a running RabbitMQ with its management API.
-type broker struct {
-	api  string // with user and password
-	amqp string
+// Broker is a running RabbitMQ with its management API.
+type Broker struct {
+	API  string // of the management plugin, with user and password
+	AMQP string // likewise
 }
 
 // rabbitPlugins are the applications that a broker with management needs.
@@ -160,9 +165,9 @@ const rabbitPlugins = `rabbit rabbit_common rabbitmq_prelaunch rabbitmq_manageme
 	rabbitmq_prometheus prometheus ra osiris sysmon_handler accept amqp_client amqp10_common aten gen_batch_server seshat cowboy cowlib
 	ranch cuttlefish credentials_obfuscation jsx recon observer_cli syslog systemd stdout_formatter enough quantile_estimator`
 
-// startRabbit boots the Erlang VM itself: the system's start script would change
+// Rabbit boots the Erlang VM itself: the system's start script would change
 // users and leave a port mapper behind.
-func startRabbit(t *testing.T) broker {
+func Rabbit(t *testing.T) Broker {
 	t.Helper()
 	erlang := locate(t, "/usr/lib/erlang/erts-*/bin")
 	plugins := locate(t, "/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins")
@@ -196,9 +201,9 @@ func startRabbit(t *testing.T) broker {
 		fmt.Sprint("RABBITMQ_DIST_PORT=", dist), "RABBITMQ_MNESIA_BASE=" + in("mnesia"), "RABBITMQ_LOG_BASE=" + in("log"), "RABBITMQ_LOGS=-",
 		"RABBITMQ_ENABLED_PLUGINS_FILE=" + in("enabled_plugins"), "RABBITMQ_CONFIG_FILE=" + in("rabbitmq.config"), "RABBITMQ_GENERATED_CONFIG_DIR=" + in("gen")}
 	start(t, cmd)
-	b := broker{api: fmt.Sprintf("http://guest:guest@127.0.0.1:%d", api), amqp: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port)}
-	eventually(t, 60*time.Second, func() error {
-		conn, err := amqp.DialConfig(b.amqp, amqp.Config{Dial: amqp.DefaultDial(2 * time.Second)})
+	b := Broker{API: fmt.Sprintf("http://guest:guest@127.0.0.1:%d", api), AMQP: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port)}
+	Eventually(t, 60*time.Second, func() error {
+		conn, err := amqp.DialConfig(b.AMQP, amqp.Config{Dial: amqp.DefaultDial(2 * time.Second)})
 		if err != nil {
 			return err
 		}
@@ -207,10 +212,10 @@ func startRabbit(t *testing.T) broker {
 	return b
 }
 
-// channel opens a channel with both queues declared.
-func (b broker) channel(t *testing.T) *amqp.Channel {
+// Channel opens a channel with both queues declared.
+func (b Broker) Channel(t *testing.T) *amqp.Channel {
 	t.Helper()
-	conn, err := amqp.Dial(b.amqp)
+	conn, err := amqp.Dial(b.AMQP)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.CloseDeadline(time.Now().Add(time.Second)) }) // the broker ends too
 	ch, err := conn.Channel()
@@ -224,8 +229,8 @@ func (b broker) channel(t *testing.T) *amqp.Channel {
 	return ch
 }
 
-// publish puts n messages into a queue and waits for the broker to have them.
-func publish(t *testing.T, ch *amqp.Channel, queue string, n int) {
+// Publish puts n messages into a queue and waits for the broker to have them.
+func Publish(t *testing.T, ch *amqp.Channel, queue string, n int) {
 	t.Helper()
 	for range n {
 		c, err := ch.PublishWithDeferredConfirmWithContext(t.Context(), "", queue, true, false, amqp.Publishing{Body: []byte("x"), DeliveryMode: amqp.Persistent})
