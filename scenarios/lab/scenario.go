@@ -156,6 +156,18 @@ func (s Scenario) WithoutFaults() Scenario {
 	return s
 }
 
+// OwnStack says why the scenario cannot be played on a stack that is up already
+// and belongs to somebody else; empty: it can.
+func (s Scenario) OwnStack() string {
+	switch processes, _ := s.breaks(); {
+	case !s.Needs.Zero():
+		return "it wants EventFlow set up in its own way"
+	case processes:
+		return "it ends services and starts them again"
+	}
+	return ""
+}
+
 // breaks says whether the scenario has faults of processes, or of data.
 func (s Scenario) breaks() (processes, data bool) {
 	processes = len(s.Supervised) > 0

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"eventflow/scenarios/lab"
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/native"
 	"eventflow/toxiproxy/topology"
@@ -20,6 +21,7 @@ type bench struct {
 	logs      func(context.Context, topology.Name) (io.ReadCloser, error)
 	exits     <-chan stack.Exit
 	restart   func(context.Context, topology.Name) error // nil: not ours to restart
+	processes stack.Processes                            // nil: not ours to break
 	down      func(context.Context) error                // nil: not ours to stop
 }
 
@@ -28,10 +30,12 @@ const (
 	downDeadline = 20 * time.Second
 )
 
-func openBench(ctx context.Context, kind string, base int, out *printer) (*bench, error) {
+func openBench(ctx context.Context, kind string, base int, needs lab.Needs, out *printer) (*bench, error) {
 	switch kind {
 	case "native":
-		return raise(ctx, native.Config{Base: base}, out)
+		cfg := needsConfig(needs)
+		cfg.Base = base
+		return raise(ctx, cfg, out)
 	case "running":
 		return attach(base)
 	}
@@ -43,10 +47,12 @@ func openBench(ctx context.Context, kind string, base int, out *printer) (*bench
 // about guessing passwords.
 const drillCost = "6"
 
+// needsConfig is the stack for drills that need this EventFlow.
+func needsConfig(n lab.Needs) native.Config {
+	return native.Config{Env: map[string]string{"BCRYPT_COST": drillCost}}
+}
+
 func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error) {
-	if cfg.Env == nil {
-		cfg.Env = map[string]string{"BCRYPT_COST": drillCost}
-	}
 	cfg.Progress = out.progress
 	s := native.New(cfg)
 	upCtx, cancel := context.WithTimeout(ctx, upDeadline)
@@ -57,7 +63,7 @@ func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error)
 		return nil, environment(err)
 	}
 	out.ready(time.Since(began), s.Endpoints())
-	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, down: s.Down}, nil
+	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, down: s.Down}, nil
 }
 
 // attach finds a stack that another process brought up.

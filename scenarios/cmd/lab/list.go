@@ -24,7 +24,7 @@ func listCommand() *cobra.Command {
 				return enc.Encode(scenarios.All())
 			}
 			for _, s := range scenarios.All() {
-				fmt.Fprintf(c.OutOrStdout(), "%-24s %3.0fs  %s\n", s.Name, s.Duration().Seconds(), claim(s, spanish))
+				fmt.Fprintf(c.OutOrStdout(), "%-26s %-5s %3.0fs  %s\n", s.Name, tier(s), s.Duration().Seconds(), claim(s, spanish))
 			}
 			return nil
 		},
@@ -32,6 +32,14 @@ func listCommand() *cobra.Command {
 	c.Flags().BoolVar(&asJSON, "json", false, "the whole scenarios as JSON")
 	c.Flags().BoolVar(&spanish, "es", false, "claims in Spanish")
 	return c
+}
+
+// tier says when the scenario is played: for every change, or every night.
+func tier(s lab.Scenario) string {
+	if s.Gate {
+		return "gate"
+	}
+	return "night"
 }
 
 func claim(s lab.Scenario, spanish bool) string {
@@ -49,12 +57,13 @@ func choose(names []string) ([]lab.Scenario, error) {
 	}
 	var chosen []lab.Scenario
 	for _, s := range scenarios.All() {
-		if wanted["all"] || wanted[s.Name] {
+		if wanted["all"] || wanted["gate"] && s.Gate || wanted[s.Name] {
 			chosen = append(chosen, s)
 			delete(wanted, s.Name)
 		}
 	}
 	delete(wanted, "all")
+	delete(wanted, "gate")
 	for n := range wanted {
 		return nil, usage("no scenario is called %q%s; the scenarios are %s", n, didYouMean(n), strings.Join(scenarioNames(), ", "))
 	}

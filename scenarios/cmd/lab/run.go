@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,13 +29,13 @@ type runFlags struct {
 func runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
-		Use:   "run SCENARIO... | all",
+		Use:   "run SCENARIO... | gate | all",
 		Short: "play scenarios and judge them; the exit code is the verdict",
-		Example: "  lab run all\n  lab run postgres-cut redis-cut --seed 7\n" +
+		Example: "  lab run gate   # what every change has to pass\n  lab run all\n  lab run postgres-cut redis-cut --seed 7\n" +
 			"  lab run postgres-cut --stack running   # against the stack that `lab up` started",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage("lab run needs a scenario or `all`; the scenarios are %s", strings.Join(scenarioNames(), ", "))
+				return usage("lab run needs a scenario, `gate` or `all`; the scenarios are %s", strings.Join(scenarioNames(), ", "))
 			}
 			return nil
 		},
@@ -49,36 +50,87 @@ func runCommand() *cobra.Command {
 	return c
 }
 
-// playAll plays the scenarios one after the other on one stack. A broken claim
-// does not stop the others; a drill that could not be carried out does, since the
-// next would meet the same stack.
-func playAll(c *cobra.Command, names []string, f runFlags) (err error) {
+// playAll plays the scenarios one after the other. Those that need the same
+// EventFlow share a stack. A broken claim does not stop the others; a drill that
+// could not be carried out does, since the next would meet the same stack.
+func playAll(c *cobra.Command, names []string, f runFlags) error {
 	ctx, out := c.Context(), newPrinter(c)
 	chosen, err := choose(names)
 	if err != nil {
 		return err
 	}
-	bench, err := openBench(ctx, f.stack, f.base, out)
-	if err != nil {
+	if chosen, err = playable(chosen, names, f.stack, out); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, bench.close(ctx)) }()
-
-	l := bench.lab(f.artifacts, out)
 	var results []lab.Result
-	for _, s := range chosen {
-		res, err := playUntilProved(ctx, l, prepare(s, f), f.again, out)
-		if res.Report.Verdict != "" {
-			results = append(results, res)
-		}
+	for _, group := range byNeeds(chosen) {
+		played, err := playGroup(ctx, group, f, out)
+		results = append(results, played...)
 		if err != nil {
-			return errors.Join(fmt.Errorf("scenario %s could not be carried out: %w", s.Name, err), conclude(results, f, out))
+			return errors.Join(err, conclude(results, f, out))
 		}
 	}
 	if err := conclude(results, f, out); err != nil {
 		return err
 	}
 	return verdictError(merged(results))
+}
+
+// playable leaves out what a stack that is up already cannot play: scenarios that
+// want EventFlow set up otherwise, or break services. Asked for by name, they are
+// a mistake.
+func playable(chosen []lab.Scenario, names []string, kind string, out *printer) ([]lab.Scenario, error) {
+	if kind != "running" {
+		return chosen, nil
+	}
+	var left []lab.Scenario
+	for _, s := range chosen {
+		switch why := s.OwnStack(); {
+		case why == "":
+			left = append(left, s)
+		case slices.Contains(names, s.Name):
+			return nil, usage("%s needs a stack of its own: %s; play it without --stack running", s.Name, why)
+		default:
+			out.line("%s is left out: %s", s.Name, why)
+		}
+	}
+	return left, nil
+}
+
+// byNeeds puts scenarios that need the same EventFlow together, in the order in
+// which each kind first appears.
+func byNeeds(chosen []lab.Scenario) (groups [][]lab.Scenario) {
+	place := map[string]int{}
+	for _, s := range chosen {
+		key := fmt.Sprintf("%v", s.Needs) // maps print in the order of their keys
+		i, seen := place[key]
+		if !seen {
+			i, place[key] = len(groups), len(groups)
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], s)
+	}
+	return groups
+}
+
+// playGroup brings up the EventFlow that the scenarios need, and plays them on it.
+func playGroup(ctx context.Context, group []lab.Scenario, f runFlags, out *printer) (results []lab.Result, err error) {
+	bench, err := openBench(ctx, f.stack, f.base, group[0].Needs, out)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, bench.close(ctx)) }()
+	l := bench.lab(f.artifacts, out)
+	for _, s := range group {
+		res, err := playUntilProved(ctx, l, prepare(s, f), f.again, out)
+		if res.Report.Verdict != "" {
+			results = append(results, res)
+		}
+		if err != nil {
+			return results, fmt.Errorf("scenario %s could not be carried out: %w", s.Name, err)
+		}
+	}
+	return results, nil
 }
 
 func prepare(s lab.Scenario, f runFlags) lab.Scenario {
@@ -146,6 +198,6 @@ func merged(results []lab.Result) invariant.Verdict {
 func (b *bench) lab(artifacts string, out *printer) *lab.Lab {
 	return &lab.Lab{
 		Map: topology.EventFlow(), Endpoints: b.endpoints, Artifacts: artifacts,
-		Watch: out.event, Logs: b.logs, Exits: b.exits, Restart: b.restart,
+		Watch: out.event, Logs: b.logs, Exits: b.exits, Restart: b.restart, Processes: b.processes,
 	}
 }

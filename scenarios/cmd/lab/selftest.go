@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"eventflow/scenarios/lab"
 	"eventflow/scenarios/stack"
 	"eventflow/toxiproxy/selftest"
 	"eventflow/toxiproxy/topology"
@@ -28,7 +29,7 @@ func selftestCommand() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			out := newPrinter(c)
-			bench, err := openBench(c.Context(), kind, base, out)
+			bench, err := openBench(c.Context(), kind, base, lab.Needs{}, out)
 			if err != nil {
 				return err
 			}
