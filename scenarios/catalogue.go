@@ -73,9 +73,12 @@ func seconds(n float64) invariant.Duration {
 	return invariant.Duration(n * float64(time.Second))
 }
 
-// around frames a fault with a calm start and a recovery.
-func around(middle lab.Phase) []lab.Phase {
-	return []lab.Phase{{Name: "baseline", For: seconds(4)}, middle, {Name: "recovered", For: seconds(6)}}
+// around frames phases with faults with a calm start and a recovery. The recovery
+// is longer than the longest wait between two tries of a buyer, so that everybody
+// who was turned away comes back within it.
+func around(middle ...lab.Phase) []lab.Phase {
+	frame := []lab.Phase{{Name: "baseline", For: seconds(2.5)}}
+	return append(append(frame, middle...), lab.Phase{Name: "recovered", For: seconds(4)})
 }
 
 // The answers that bounds speak of.
