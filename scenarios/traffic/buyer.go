@@ -160,8 +160,7 @@ func (b *buyer) end(ctx context.Context, lock history.Op) {
 func (b *buyer) buy(ctx context.Context, on history.Op, first time.Duration) {
 	doubt := false
 	last := b.insist(ctx, first, b.run.sale.Attempts, func(attempt int, at time.Duration) history.Op {
-		on.Attempt, on.Intended = attempt, at
-		op := b.person.purchase(ctx, on)
+		op := b.ask(ctx, on, attempt, at)
 		doubt = doubt || op.Outcome == history.Unknown
 		return op
 	})
@@ -173,6 +172,20 @@ func (b *buyer) buy(ctx context.Context, on history.Op, first time.Duration) {
 	if doubt && !known {
 		b.run.leave(pending{buyer: b.person.buyer, attempt: last.Attempt + 1, lock: on.LockID, token: b.person.token, seats: on.Seats})
 	}
+}
+
+// ask is one try to buy. An impatient buyer's first try is several at once, and
+// the retries count on from there.
+func (b *buyer) ask(ctx context.Context, on history.Op, attempt int, at time.Duration) history.Op {
+	on.Attempt, on.Intended = attempt, at
+	if !b.choice.presses {
+		return b.person.purchase(ctx, on)
+	}
+	if attempt == 0 {
+		return b.press(ctx, on)
+	}
+	on.Attempt += presses - 1
+	return b.person.purchase(ctx, on)
 }
 
 // follow asks after the purchase until it has ended, and says whether it has.

@@ -39,6 +39,8 @@ type choice struct {
 	requests  [maxTries]uuid.UUID
 	thinks    [8]float64  // multiples of Sale.Think
 	jitters   [16]float64 // 0.5 to 1.5, for waits before retries and polls
+
+	presses bool // presses "buy" several times at once
 }
 
 // ending is what a buyer does with seats that are held.
@@ -71,7 +73,14 @@ func (s Sale) choose(k, seats int) choice {
 		c.jitters[i] = 0.5 + r.Float64()
 	}
 	c.ranking = s.rank(r, k, seats, hot)
+	c.presses = s.chance("press", k, s.PressShare)
 	return c
+}
+
+// chance answers a question that was first asked when sales were already being
+// replayed: its stream is its own, so that asking moves no other answer.
+func (s Sale) chance(purpose string, k int, share float64) bool {
+	return stream(s.Seed, purpose, k).Float64() < share
 }
 
 func (s Sale) ending(p float64) ending {

@@ -30,7 +30,11 @@ type Sale struct {
 	PurchaseShare float64 `json:"purchase_share"`           // part of the buyers who buy what they hold
 	AbandonShare  float64 `json:"abandon_share,omitempty"`  // part who give it back; the rest walk away and let it lapse
 	ExtendShare   float64 `json:"extend_share,omitempty"`   // part who ask for more time first
-	Seed          uint64  `json:"seed"`
+	// PressShare is the part of the buyers who press "buy" five times at once:
+	// five purchase ops of one lock at one moment, over new connections. Their
+	// Attempt is 0 to 4, so a witness of presses asks for MinAttempt 4.
+	PressShare float64 `json:"press_share,omitempty"`
+	Seed       uint64  `json:"seed"`
 
 	Timeout  time.Duration `json:"timeout,omitempty"`  // a buyer's patience for one answer; 0: 3 s
 	Think    time.Duration `json:"think,omitempty"`    // mean pause between two steps of a buyer; 0: 200 ms
@@ -82,7 +86,7 @@ func (s Sale) Validate() error {
 		check(rate >= 0 && rate <= maxRate, "%s %g per second: must lie between 0 and %d", name, rate, int(maxRate))
 	}
 	for name, share := range map[string]float64{"hot": s.HotShare, "register": s.RegisterShare, "purchase": s.PurchaseShare,
-		"abandon": s.AbandonShare, "extend": s.ExtendShare, "purchase and abandon": s.PurchaseShare + s.AbandonShare} {
+		"abandon": s.AbandonShare, "extend": s.ExtendShare, "press": s.PressShare, "purchase and abandon": s.PurchaseShare + s.AbandonShare} {
 		check(share >= 0 && share <= 1.000001, "%s share %g: must lie between 0 and 1", name, share)
 	}
 	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "think": s.Think, "backoff": s.Backoff, "linger": s.Linger} {

@@ -30,6 +30,7 @@ type Recorder interface {
 type Shop struct {
 	base      string
 	transport *http.Transport
+	fresh     *http.Transport // keeps no connection: every op opens its own
 	recorder  Recorder
 	processes atomic.Int64
 	tally     tally
@@ -38,7 +39,8 @@ type Shop struct {
 // Open makes the shop at baseURL ("http://127.0.0.1:8888") ready for buyers. It
 // does not connect yet.
 func Open(baseURL string, recorder Recorder) *Shop {
-	s := &Shop{base: strings.TrimRight(baseURL, "/"), transport: newTransport(4096), recorder: recorder}
+	s := &Shop{base: strings.TrimRight(baseURL, "/"), transport: newTransport(4096), fresh: newTransport(0), recorder: recorder}
+	s.fresh.DisableKeepAlives = true
 	// Several shops may write one history, and no two of their processes may
 	// share a number. So each counts from the microsecond in which it opened:
 	// nobody starts more than one process per microsecond.
@@ -51,19 +53,20 @@ func (s *Shop) Close() { s.transport.CloseIdleConnections() }
 
 // person is one buyer with a logical process: one op open at a time.
 type person struct {
-	shop    *Shop
-	base    string // whom to ask for events, seats and purchases
-	buyer   int
-	process int
-	timeout time.Duration
-	token   string
-	told    problem // the last error answer
+	shop      *Shop
+	transport http.RoundTripper
+	base      string // whom to ask for events, seats and purchases
+	buyer     int
+	process   int
+	timeout   time.Duration
+	token     string
+	told      problem // the last error answer
 }
 
 // person lets somebody in. buyer is the number of the intent served, 0 for
 // nobody's: readers, probers, journeys.
 func (s *Shop) person(buyer int, timeout time.Duration) *person {
-	return &person{shop: s, base: s.base, buyer: buyer, process: s.nextProcess(), timeout: timeout}
+	return &person{shop: s, transport: s.transport, base: s.base, buyer: buyer, process: s.nextProcess(), timeout: timeout}
 }
 
 func (s *Shop) nextProcess() int { return int(s.processes.Add(1)) }
@@ -77,7 +80,7 @@ func (p *person) do(ctx context.Context, op history.Op, r request, read func(*hi
 		op.Intended = op.Call
 	}
 	op.ID = p.shop.recorder.Invoke(op)
-	a := send(ctx, p.shop.transport, p.timeout, r)
+	a := send(ctx, p.transport, p.timeout, r)
 	op.Return = p.shop.recorder.Now()
 	a.note(&op)
 	p.told = a.problem()
