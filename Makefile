@@ -52,7 +52,7 @@ verify: go ## formatting, vet and go.mod, looking only
 fix: go ## format, tidy and rewrite the golden files
 	gofmt -w scenarios system toxiproxy web
 	go mod tidy
-	go test ./toxiproxy/topology ./scenarios/stack/... -run Golden -update
+	go test ./toxiproxy/topology ./scenarios ./scenarios/stack/... -run Golden -update
 
 bench: deps ## benchmarks that stand beside the code
 	go test -run '^$$' -bench . -benchtime 1s ./...
