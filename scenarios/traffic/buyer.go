@@ -70,7 +70,7 @@ func (b *buyer) look(ctx context.Context) bool {
 	if at, ok = b.think(ctx); !ok {
 		return false
 	}
-	op, m := b.person.seats(ctx, history.Op{Event: b.run.sale.Event, Intended: at})
+	op, m := b.person.seats(ctx, history.Op{Event: b.run.sale.Event, Intended: at}, b.run.maps.next())
 	if op.Outcome == history.OK {
 		_, b.free = m.flat()
 	}

@@ -85,6 +85,8 @@ func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*Sale){
 		"no event":             func(s *Sale) { s.Event = 0 },
 		"negative rate":        func(s *Sale) { s.Readers = -1 },
+		"negative watchers":    func(s *Sale) { s.Watchers = -1 },
+		"maps noted backwards": func(s *Sale) { s.MapEvery = -1 },
 		"more than everybody":  func(s *Sale) { s.PurchaseShare, s.AbandonShare = 0.8, 0.8 },
 		"hall of only hot":     func(s *Sale) { s.HotSeats = 41 },
 		"negative patience":    func(s *Sale) { s.Timeout = -1 },

@@ -94,8 +94,8 @@ func TestReadIsNotRepeatedByTheTransport(t *testing.T) {
 		return false
 	})
 	p := Open(f.URL, newNotebook()).person(0, time.Second)
-	first, _ := p.seats(t.Context(), history.Op{Event: 7})
-	second, _ := p.seats(t.Context(), history.Op{Event: 7})
+	first, _ := p.seats(t.Context(), history.Op{Event: 7}, nil)
+	second, _ := p.seats(t.Context(), history.Op{Event: 7}, nil)
 	require.Equal(t, history.OK, first.Outcome)
 	require.Equal(t, history.Refused, second.Outcome, "a failed read changed nothing")
 	require.Equal(t, 2, f.seen("GET /api/events/7/seats"))
@@ -103,7 +103,7 @@ func TestReadIsNotRepeatedByTheTransport(t *testing.T) {
 
 func TestReadTellsSourceAgeAndNode(t *testing.T) {
 	p := Open(newFakeShop(t, nil).URL, newNotebook()).person(0, time.Second)
-	op, m := p.seats(t.Context(), history.Op{Event: 7})
+	op, m := p.seats(t.Context(), history.Op{Event: 7}, nil)
 	require.Equal(t, "cache", op.Source)
 	require.Equal(t, 2*time.Second, op.Age)
 	require.Equal(t, "app-1", op.Node)
@@ -119,7 +119,7 @@ func TestEmptyMapIsNoAnswer(t *testing.T) {
 		answerJSON(w, 200, map[string]any{"sections": []any{}})
 		return true
 	})
-	op, _ := Open(f.URL, newNotebook()).person(0, time.Second).seats(t.Context(), history.Op{Event: 7})
+	op, _ := Open(f.URL, newNotebook()).person(0, time.Second).seats(t.Context(), history.Op{Event: 7}, nil)
 	require.Equal(t, history.Refused, op.Outcome)
 }
 

@@ -25,6 +25,7 @@ type fakeShop struct {
 	owner    map[string]string // seat -> lock id
 	locks    map[string][]string
 	bought   map[string]bool // transactions
+	name     string          // of the event
 	requests map[string]int  // method and path -> times seen
 	// before may answer a request in the shop's place, and says whether it did.
 	before func(w http.ResponseWriter, r *http.Request, nth int) bool
@@ -33,7 +34,7 @@ type fakeShop struct {
 const fakeSeats = 60
 
 func newFakeShop(t *testing.T, before func(http.ResponseWriter, *http.Request, int) bool) *fakeShop {
-	f := &fakeShop{owner: map[string]string{}, locks: map[string][]string{}, bought: map[string]bool{}, requests: map[string]int{}, before: before}
+	f := &fakeShop{name: "Concierto vivo", owner: map[string]string{}, locks: map[string][]string{}, bought: map[string]bool{}, requests: map[string]int{}, before: before}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/auth/guest", f.token(http.StatusOK))
 	mux.HandleFunc("POST /api/auth/login", f.token(http.StatusOK))
@@ -42,6 +43,7 @@ func newFakeShop(t *testing.T, before func(http.ResponseWriter, *http.Request, i
 		answerJSON(w, http.StatusOK, map[string]any{"events": []any{map[string]any{"id": 7}}, "source": "cache"})
 	})
 	mux.HandleFunc("GET /api/events/7/seats", f.seatMap)
+	mux.HandleFunc("GET /api/events/{id}", f.event)
 	mux.HandleFunc("POST /api/seats/lock", f.lock)
 	mux.HandleFunc("POST /api/seats/lock/{id}/extend", f.extend)
 	mux.HandleFunc("DELETE /api/seats/lock/{id}", f.release)
@@ -79,6 +81,25 @@ func fakeHall() []string {
 		seats = append(seats, fmt.Sprintf("A-%d", i+1))
 	}
 	return seats
+}
+
+func (f *fakeShop) event(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("id") != "7" {
+		refuse(w, http.StatusNotFound, "no_event", "none")
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.Header().Set("Age", "3")
+	w.Header().Set("Cache-Status", "eventflow; hit")
+	answerJSON(w, http.StatusOK, map[string]any{"id": 7, "name": f.name, "source": "cache"})
+}
+
+// rename is what an administrator does.
+func (f *fakeShop) rename(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.name = name
 }
 
 func (f *fakeShop) seatMap(w http.ResponseWriter, _ *http.Request) {
@@ -198,14 +219,20 @@ func newNotebook() *notebook {
 	return n
 }
 
-// ops ends the journal and reads it.
+// ops ends the journal and reads its ops.
 func (n *notebook) ops(t *testing.T) []history.Op {
+	t.Helper()
+	return n.read(t).Ops
+}
+
+// read ends the journal and reads it.
+func (n *notebook) read(t *testing.T) history.History {
 	t.Helper()
 	n.Complete()
 	require.NoError(t, n.Recorder.Close())
 	h, err := history.Read(&n.journal)
 	require.NoError(t, err)
-	return h.Ops
+	return h
 }
 
 func only(ops []history.Op, kind history.Kind) []history.Op {

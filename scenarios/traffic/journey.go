@@ -98,7 +98,7 @@ func (j *journey) events(ctx context.Context) error {
 // look finds free seats, from the end of the hall: a sale's hot seats are at its
 // beginning.
 func (j *journey) look(ctx context.Context) error {
-	op, m := j.first.seats(ctx, history.Op{Event: j.event})
+	op, m := j.first.seats(ctx, history.Op{Event: j.event}, nil)
 	if err := want(op, history.OK, http.StatusOK); err != nil {
 		return err
 	}

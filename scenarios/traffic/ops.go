@@ -92,8 +92,9 @@ func (m seatMap) flat() (seats []string, free map[string]bool) {
 	return seats, free
 }
 
-// seats reads the seat map of the event.
-func (p *person) seats(ctx context.Context, op history.Op) (history.Op, seatMap) {
+// seats reads the seat map of the event. Which seats were free is noted by their
+// places in the hall; nil places: only how many.
+func (p *person) seats(ctx context.Context, op history.Op, at *places) (history.Op, seatMap) {
 	op.Kind = history.Seats
 	var m seatMap
 	op = p.do(ctx, op, p.get("/api/events/"+strconv.Itoa(op.Event)+"/seats"), func(op *history.Op, a *answer) {
@@ -104,6 +105,7 @@ func (p *person) seats(ctx context.Context, op history.Op) (history.Op, seatMap)
 			a.err = fmt.Errorf("%w: seats", errMissing) // an empty hall is an error in a 200's clothes
 		}
 		op.State = strconv.Itoa(len(free))
+		op.Free = at.bits(free)
 	})
 	return op, m
 }

@@ -15,7 +15,8 @@ import (
 type run struct {
 	sale Sale
 	shop *Shop
-	hall []string // the seats, in the hall's order
+	hall []string // the seats for sale, in the hall's order
+	maps *sampler
 
 	sessions sync.WaitGroup
 	mu       sync.Mutex
@@ -44,6 +45,7 @@ func (s *Shop) Run(ctx context.Context, sale Sale) (Stats, error) {
 	r.stream(ctx, "buyers", r.poisson("arrivals", sale.Buyers), r.visit)
 	r.stream(ctx, "readers", even(sale.Readers), r.read)
 	r.stream(ctx, "registers", even(sale.Registers), r.register)
+	r.stream(ctx, "watchers", even(sale.Watchers), r.watch)
 	r.sessions.Wait()
 	r.comeBack(context.WithoutCancel(ctx))
 	return s.Stats(), nil
@@ -52,7 +54,7 @@ func (s *Shop) Run(ctx context.Context, sale Sale) (Stats, error) {
 // learnHall reads the seat map once, from a healthy shop: who buys has seen the
 // hall.
 func (r *run) learnHall(ctx context.Context) error {
-	op, m := r.shop.person(0, r.sale.Timeout).seats(ctx, history.Op{Event: r.sale.Event})
+	op, m := r.shop.person(0, r.sale.Timeout).seats(ctx, history.Op{Event: r.sale.Event}, nil)
 	if op.Outcome != history.OK {
 		return fmt.Errorf("learn the hall of event %d: %s", r.sale.Event, told(op))
 	}
@@ -62,6 +64,8 @@ func (r *run) learnHall(ctx context.Context) error {
 	}
 	forSale := hall[:len(hall)-kept]
 	r.hall = forSale[:min(fallback(r.sale.Seats, len(forSale)), len(forSale))]
+	r.shop.recorder.Hall(hall)
+	r.maps = newSampler(hall, r.sale.MapEvery)
 	return nil
 }
 
@@ -127,7 +131,12 @@ func even(rate float64) func() time.Duration {
 
 // read is one look at the seat map.
 func (r *run) read(ctx context.Context, _ int, intended time.Duration) {
-	r.shop.person(0, r.sale.Timeout).seats(ctx, history.Op{Event: r.sale.Event, Intended: intended})
+	r.shop.person(0, r.sale.Timeout).seats(ctx, history.Op{Event: r.sale.Event, Intended: intended}, r.maps.next())
+}
+
+// watch is one look at the event's own data.
+func (r *run) watch(ctx context.Context, _ int, intended time.Duration) {
+	r.shop.person(0, r.sale.Timeout).event(ctx, history.Op{Event: r.sale.Event, Intended: intended})
 }
 
 // register opens the nth account. Nobody retries it: every phase of a drill

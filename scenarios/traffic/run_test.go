@@ -17,6 +17,13 @@ import (
 // runFor plays the sale for d and returns what was recorded.
 func runFor(t *testing.T, f *fakeShop, s Sale, d time.Duration) ([]history.Op, Stats) {
 	t.Helper()
+	h, stats := play(t, f, s, d)
+	return h.Ops, stats
+}
+
+// play plays the sale for d and returns its whole journal.
+func play(t *testing.T, f *fakeShop, s Sale, d time.Duration) (history.History, Stats) {
+	t.Helper()
 	notes := newNotebook()
 	shop := Open(f.URL, notes)
 	defer shop.Close()
@@ -25,7 +32,7 @@ func runFor(t *testing.T, f *fakeShop, s Sale, d time.Duration) ([]history.Op, S
 	stats, err := shop.Run(ctx, s)
 	require.NoError(t, err)
 	require.Zero(t, notes.Open(), "no op is left open")
-	return notes.ops(t), stats
+	return notes.read(t), stats
 }
 
 func quickSale() Sale {

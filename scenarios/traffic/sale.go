@@ -24,6 +24,10 @@ type Sale struct {
 	Readers   float64 `json:"readers"`             // reads of the seat map, per second (evenly spaced)
 	Registers float64 `json:"registers,omitempty"` // new accounts, per second (evenly spaced): each costs the shop a bcrypt hash
 
+	// Watchers read the event's own data, per second (evenly spaced). Op.Version is
+	// the number at the end of the event's name, see versionOf.
+	Watchers float64 `json:"watchers,omitempty"`
+
 	HotSeats      int     `json:"hot_seats,omitempty"`      // seats that a crowd wants at the same time
 	HotShare      float64 `json:"hot_share,omitempty"`      // part of the buyers who want them
 	RegisterShare float64 `json:"register_share,omitempty"` // part of the buyers who open an account first
@@ -44,6 +48,10 @@ type Sale struct {
 	// Linger is how long, after the last arrival, buyers who were never told
 	// what became of their purchase may still come back for it; 0: 10 s.
 	Linger time.Duration `json:"linger,omitempty"`
+	// MapEvery is that every MapEvery-th read of the seat map notes in Op.Free
+	// which seats it showed as free; 0: every 10th. The journal grows by a sixth
+	// of a byte per seat of the hall and noted read.
+	MapEvery int `json:"map_every,omitempty"`
 	// MaxOpen is how many sessions of each stream (buyers, readers, registers)
 	// may be open at once; 0: 2048, which is 30 buyers a second who all wait a
 	// minute for their purchase. An arrival beyond it is shed and counted: it is
@@ -59,6 +67,7 @@ func (s Sale) withDefaults() Sale {
 	s.Linger = fallback(s.Linger, 10*time.Second)
 	s.Attempts = fallback(s.Attempts, 6)
 	s.Polls = fallback(s.Polls, 12)
+	s.MapEvery = fallback(s.MapEvery, 10)
 	s.MaxOpen = fallback(s.MaxOpen, 2048)
 	return s
 }
@@ -82,7 +91,7 @@ func (s Sale) Validate() error {
 	check(s.Event > 0, "event %d: must be positive", s.Event)
 	check(s.Seats >= 0 && s.HotSeats >= 0, "seats %d, hot seats %d: must not be negative", s.Seats, s.HotSeats)
 	check(s.Seats == 0 || s.HotSeats <= s.Seats, "%d hot seats in a hall of %d", s.HotSeats, s.Seats)
-	for name, rate := range map[string]float64{"buyers": s.Buyers, "readers": s.Readers, "registers": s.Registers} {
+	for name, rate := range s.rates() {
 		check(rate >= 0 && rate <= maxRate, "%s %g per second: must lie between 0 and %d", name, rate, int(maxRate))
 	}
 	for name, share := range map[string]float64{"hot": s.HotShare, "register": s.RegisterShare, "purchase": s.PurchaseShare,
@@ -92,8 +101,15 @@ func (s Sale) Validate() error {
 	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "think": s.Think, "backoff": s.Backoff, "linger": s.Linger} {
 		check(d >= 0, "%s %s: must not be negative", name, d)
 	}
-	check(s.MaxOpen >= 0 && s.Attempts >= 0 && s.Polls >= 0, "max_open, attempts and polls must not be negative")
+	check(s.MaxOpen >= 0 && s.Attempts >= 0 && s.Polls >= 0 && s.MapEvery >= 0, "max_open, attempts, polls and map_every must not be negative")
 	return errors.Join(errs...)
+}
+
+// rates is every stream of arrivals by its name, per second.
+func (s Sale) rates() map[string]float64 {
+	return map[string]float64{
+		"buyers": s.Buyers, "readers": s.Readers, "registers": s.Registers, "watchers": s.Watchers,
+	}
 }
 
 // maxRate bounds a stream: beyond it the timer, not the shop, would be measured.

@@ -23,6 +23,8 @@ type Recorder interface {
 	Invoke(history.Op) int64
 	// Return notes what came of the op of that ID.
 	Return(history.Op)
+	// Hall notes the order of the hall's seats, for Op.Free.
+	Hall(seats []string)
 }
 
 // Shop is a shop as its buyers see it: an address, a pool of connections, and

@@ -14,7 +14,7 @@ import (
 // Stats is what the load generator says about itself, so that a judge can tell a
 // shop that was slow from a lab that was.
 type Stats struct {
-	Streams map[string]StreamStats          `json:"streams"` // "buyers", "readers", "registers"
+	Streams map[string]StreamStats          `json:"streams"` // by the name of the rate in Sale: "buyers", "readers" ...
 	Ops     map[history.Kind]map[string]int `json:"ops"`     // by kind and outcome
 	Left    int                             `json:"left"`    // purchases whose buyers never learned what became of them
 	Returns int                             `json:"returns"` // purchases that were asked for again after the last arrival
