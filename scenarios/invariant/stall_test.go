@@ -40,3 +40,41 @@ func TestAStalledMachineIsNotBlamedOnTheShop(t *testing.T) {
 	v := &view{h: &history.History{Samples: []history.Sample{{At: at(1), Values: map[string]float64{LabLate: 900}}}}}
 	assert.Equal(t, pass, v.blameless(pass, 0, at(2)), "a promise that was kept stays kept")
 }
+
+// TestOtherPeoplesWorkIsNotBlamedOnTheShop: a deadline that was missed while others
+// had the machine proves nothing; a moment of it, or at another time, excuses
+// nothing.
+func TestOtherPeoplesWorkIsNotBlamedOnTheShop(t *testing.T) {
+	cases := []struct {
+		name string
+		busy func(second float64) float64 // percent
+		want Verdict
+	}{
+		{"nobody else", func(float64) float64 { return 2 }, Broken},
+		{"a compiler meanwhile", func(s float64) float64 { return 80 }, Invalid},
+		{"a quarter of a second of it", func(s float64) float64 {
+			if s == 2 {
+				return 100
+			}
+			return 5
+		}, Broken},
+		{"a compiler later", func(s float64) float64 {
+			if s > 5 {
+				return 90
+			}
+			return 0
+		}, Broken},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			v := &view{h: &history.History{}}
+			for s := 0.25; s < 10; s += 0.25 {
+				v.h.Samples = append(v.h.Samples, history.Sample{
+					At: time.Duration(s * float64(time.Second)), Values: map[string]float64{ForeignCPU: c.busy(s)},
+				})
+			}
+			f := v.blameless(Finding{Invariant: Availability, Verdict: Broken}, 1500*time.Millisecond, 3*time.Second)
+			assert.Equal(t, c.want, f.Verdict, f.Detail)
+		})
+	}
+}

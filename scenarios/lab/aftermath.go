@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -31,8 +32,20 @@ func (d *drill) sample(ctx context.Context) {
 		case <-tick.C:
 			values := d.auditor.Sample(ctx)
 			values[invariant.LabLate] = float64(late.Swap(0))
+			d.foreign(values)
 			d.rec.Sample(history.Sample{At: d.rec.Now(), Values: values})
 		}
+	}
+}
+
+// foreign adds how much of the machine others have used since the last sample. A
+// look that fails is left out.
+func (d *drill) foreign(values map[string]float64) {
+	if d.Machine == nil {
+		return
+	}
+	if share, err := d.Machine.Foreign(); err == nil {
+		values[invariant.ForeignCPU] = math.Round(100 * share)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"eventflow/scenarios/audit"
 	"eventflow/scenarios/history"
+	"eventflow/scenarios/machine"
 	"eventflow/scenarios/report"
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/tamper"
@@ -70,6 +71,9 @@ type Lab struct {
 	Processes stack.Processes
 	// Mutant names the bug that was planted in this EventFlow; empty: none.
 	Mutant string
+
+	// Machine tells how much of the processor others use; nil: nobody knows.
+	Machine *machine.Meter
 
 	// Restart ends a service and starts it again on its old ports; nil when the
 	// stack cannot. Healing needs it when the proxy server itself is stuck.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,6 +23,7 @@ type bench struct {
 	exits     <-chan stack.Exit
 	restart   func(context.Context, topology.Name) error // nil: not ours to restart
 	processes stack.Processes                            // nil: not ours to break
+	owners    []int                                      // processes whose work, and their children's, is the drill's own; nil: not known
 	down      func(context.Context) error                // nil: not ours to stop
 }
 
@@ -63,7 +65,7 @@ func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error)
 		return nil, environment(err)
 	}
 	out.ready(time.Since(began), s.Endpoints())
-	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, down: s.Down}, nil
+	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, owners: []int{os.Getpid()}, down: s.Down}, nil
 }
 
 // attach finds a stack that another process brought up.
@@ -72,7 +74,7 @@ func attach(base int) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench{endpoints: state.Endpoints}, nil
+	return &bench{endpoints: state.Endpoints, owners: []int{os.Getpid(), state.Lab.PID}}, nil
 }
 
 // onlyStack registers --base of the commands that work on a stack that is up.

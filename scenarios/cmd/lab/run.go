@@ -13,6 +13,7 @@ import (
 
 	"eventflow/scenarios/invariant"
 	"eventflow/scenarios/lab"
+	"eventflow/scenarios/machine"
 	"eventflow/scenarios/report"
 	"eventflow/toxiproxy/topology"
 )
@@ -198,6 +199,18 @@ func merged(results []lab.Result) invariant.Verdict {
 func (b *bench) lab(artifacts string, out *printer) *lab.Lab {
 	return &lab.Lab{
 		Map: topology.EventFlow(), Endpoints: b.endpoints, Artifacts: artifacts,
-		Watch: out.event, Logs: b.logs, Exits: b.exits, Restart: b.restart, Processes: b.processes,
+		Watch: out.event, Logs: b.logs, Exits: b.exits, Restart: b.restart, Processes: b.processes, Machine: b.meter(),
 	}
+}
+
+// meter tells the drill's own work from other people's, where the system lets it.
+func (b *bench) meter() *machine.Meter {
+	if b.owners == nil {
+		return nil
+	}
+	m, err := machine.NewMeter(b.owners...)
+	if err != nil {
+		return nil // a drill without it is as good, on a machine without other work
+	}
+	return m
 }
