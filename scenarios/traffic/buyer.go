@@ -48,7 +48,7 @@ func (r *run) visit(ctx context.Context, k int, intended time.Duration) {
 func (b *buyer) enter(ctx context.Context, intended time.Duration) bool {
 	name := fmt.Sprintf("buyer-%d-%d-%d", b.run.sale.Event, b.run.sale.Seed, b.person.buyer)
 	if b.choice.registers {
-		op := b.person.register(ctx, history.Op{Intended: intended}, name+"@example.test", name)
+		op := b.person.register(ctx, history.Op{Intended: intended}, newAccount(name))
 		if op.Outcome == history.OK {
 			return true
 		}

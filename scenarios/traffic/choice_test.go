@@ -85,6 +85,8 @@ func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*Sale){
 		"no event":             func(s *Sale) { s.Event = 0 },
 		"negative rate":        func(s *Sale) { s.Readers = -1 },
+		"negative cold reads":  func(s *Sale) { s.Cold = -1 },
+		"too many logins":      func(s *Sale) { s.Logins = 1e9 },
 		"negative watchers":    func(s *Sale) { s.Watchers = -1 },
 		"maps noted backwards": func(s *Sale) { s.MapEvery = -1 },
 		"more than everybody":  func(s *Sale) { s.PurchaseShare, s.AbandonShare = 0.8, 0.8 },

@@ -77,11 +77,11 @@ func want(op history.Op, outcome history.Outcome, code int) error {
 // account opens an account and logs in with it.
 func (j *journey) account(ctx context.Context) error {
 	name := "journey-" + uuid.NewString()
-	op := j.first.register(ctx, history.Op{}, name+"@example.test", name)
+	op := j.first.register(ctx, history.Op{}, newAccount(name))
 	if err := want(op, history.OK, http.StatusCreated); err != nil {
 		return err
 	}
-	return want(j.first.login(ctx, history.Op{}, name+"@example.test", name), history.OK, http.StatusOK)
+	return want(j.first.login(ctx, history.Op{}, newAccount(name)), history.OK, http.StatusOK)
 }
 
 // guests lets both in as guests.

@@ -34,17 +34,24 @@ func (p *person) guest(ctx context.Context, op history.Op, nickname string) hist
 	return p.do(ctx, op, request{method: http.MethodPost, url: p.shop.base + "/api/auth/guest", body: body}, p.keep)
 }
 
+// account is what a member types.
+type account struct{ name, email, password string }
+
+func newAccount(name string) account {
+	return account{name: name, email: name + "@example.test", password: "a password of " + name}
+}
+
 // register opens an account.
-func (p *person) register(ctx context.Context, op history.Op, email, name string) history.Op {
+func (p *person) register(ctx context.Context, op history.Op, of account) history.Op {
 	op.Kind = history.Register
-	body := map[string]string{"email": email, "name": name, "password": "a password of " + name}
+	body := map[string]string{"email": of.email, "name": of.name, "password": of.password}
 	return p.do(ctx, op, request{method: http.MethodPost, url: p.shop.base + "/api/auth/register", body: body}, p.keep)
 }
 
 // login enters with an account.
-func (p *person) login(ctx context.Context, op history.Op, email, name string) history.Op {
+func (p *person) login(ctx context.Context, op history.Op, with account) history.Op {
 	op.Kind = history.Login
-	body := map[string]string{"email": email, "password": "a password of " + name}
+	body := map[string]string{"email": with.email, "password": with.password}
 	return p.do(ctx, op, request{method: http.MethodPost, url: p.shop.base + "/api/auth/login", body: body}, p.keep)
 }
 

@@ -18,6 +18,8 @@ type run struct {
 	hall []string // the seats for sale, in the hall's order
 	maps *sampler
 
+	member account // opened before the sale; zero: nobody needed it
+
 	sessions sync.WaitGroup
 	mu       sync.Mutex
 	doubts   []pending
@@ -32,23 +34,38 @@ func Run(ctx context.Context, sale Sale, baseURL string, rec Recorder) (Stats, e
 
 // Run plays the sale until ctx ends. Then nobody arrives any more, ops under way
 // are finished (each within Timeout), and buyers in doubt come back for their
-// purchase, for at most Linger. It fails if the sale makes no sense, or if the
-// hall can not be read at the start.
+// purchase, for at most Linger. It fails if the sale makes no sense, or if what
+// has to be ready before anybody arrives can not be had from the shop: the hall,
+// a member's account, guests' tokens.
 func (s *Shop) Run(ctx context.Context, sale Sale) (Stats, error) {
 	if err := sale.Validate(); err != nil {
 		return Stats{}, err
 	}
 	r := &run{sale: sale.withDefaults(), shop: s}
-	if err := r.learnHall(ctx); err != nil {
+	if err := r.prepare(ctx); err != nil {
 		return s.Stats(), err
 	}
 	r.stream(ctx, "buyers", r.poisson("arrivals", sale.Buyers), r.visit)
 	r.stream(ctx, "readers", even(sale.Readers), r.read)
 	r.stream(ctx, "registers", even(sale.Registers), r.register)
 	r.stream(ctx, "watchers", even(sale.Watchers), r.watch)
+	r.stream(ctx, "cold", even(sale.Cold), r.askCold)
+	r.stream(ctx, "logins", even(sale.Logins), r.logIn)
 	r.sessions.Wait()
 	r.comeBack(context.WithoutCancel(ctx))
 	return s.Stats(), nil
+}
+
+// prepare gets ready what the sale needs before anybody arrives, from a healthy
+// shop. Its ops are part of the history.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.learnHall(ctx); err != nil {
+		return err
+	}
+	if r.sale.Logins > 0 {
+		return r.openAccount(ctx)
+	}
+	return nil
 }
 
 // learnHall reads the seat map once, from a healthy shop: who buys has seen the
@@ -143,7 +160,7 @@ func (r *run) watch(ctx context.Context, _ int, intended time.Duration) {
 // shall see plain answers.
 func (r *run) register(ctx context.Context, n int, intended time.Duration) {
 	name := fmt.Sprintf("member-%d-%d-%d", r.sale.Event, r.sale.Seed, n)
-	r.shop.person(0, r.sale.Timeout).register(ctx, history.Op{Intended: intended}, name+"@example.test", name)
+	r.shop.person(0, r.sale.Timeout).register(ctx, history.Op{Intended: intended}, newAccount(name))
 }
 
 // leave remembers a buyer in doubt.

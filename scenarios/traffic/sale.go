@@ -27,6 +27,13 @@ type Sale struct {
 	// Watchers read the event's own data, per second (evenly spaced). Op.Version is
 	// the number at the end of the event's name, see versionOf.
 	Watchers float64 `json:"watchers,omitempty"`
+	// Cold reads ask, per second (evenly spaced), for an event that does not exist
+	// and that nobody has asked for before: no cache can answer. A sound shop
+	// answers 404, and 503 while its database is gone.
+	Cold float64 `json:"cold,omitempty"`
+	// Logins of one member, per second (evenly spaced). The account is opened
+	// before anybody arrives; each login costs the shop a bcrypt comparison.
+	Logins float64 `json:"logins,omitempty"`
 
 	HotSeats      int     `json:"hot_seats,omitempty"`      // seats that a crowd wants at the same time
 	HotShare      float64 `json:"hot_share,omitempty"`      // part of the buyers who want them
@@ -109,6 +116,7 @@ func (s Sale) Validate() error {
 func (s Sale) rates() map[string]float64 {
 	return map[string]float64{
 		"buyers": s.Buyers, "readers": s.Readers, "registers": s.Registers, "watchers": s.Watchers,
+		"cold": s.Cold, "logins": s.Logins,
 	}
 }
 
