@@ -43,9 +43,13 @@ func (r *run) visit(ctx context.Context, k int, intended time.Duration) {
 	}
 }
 
-// enter gets a token: with an account if the buyer wants one, otherwise, and
-// when accounts can not be had, as a guest.
+// enter gets a token: an old one if the sale has them, with an account if the
+// buyer wants one, otherwise, and when accounts can not be had, as a guest.
 func (b *buyer) enter(ctx context.Context, intended time.Duration) bool {
+	if b.run.sale.OldTokens {
+		b.person.token = b.run.guests[b.choice.guest]
+		return true
+	}
 	name := fmt.Sprintf("buyer-%d-%d-%d", b.run.sale.Event, b.run.sale.Seed, b.person.buyer)
 	if b.choice.registers {
 		op := b.person.register(ctx, history.Op{Intended: intended}, newAccount(name))

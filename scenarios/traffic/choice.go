@@ -41,6 +41,7 @@ type choice struct {
 	jitters   [16]float64 // 0.5 to 1.5, for waits before retries and polls
 
 	presses bool // presses "buy" several times at once
+	guest   int  // whose old token it comes with, see Sale.OldTokens
 }
 
 // ending is what a buyer does with seats that are held.
@@ -74,6 +75,7 @@ func (s Sale) choose(k, seats int) choice {
 	}
 	c.ranking = s.rank(r, k, seats, hot)
 	c.presses = s.chance("press", k, s.PressShare)
+	c.guest = stream(s.Seed, "old token", k).IntN(oldTokens)
 	return c
 }
 

@@ -83,18 +83,19 @@ func TestSaleIsData(t *testing.T) {
 func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
 	require.NoError(t, busySale().Validate())
 	for name, spoil := range map[string]func(*Sale){
-		"no event":             func(s *Sale) { s.Event = 0 },
-		"negative rate":        func(s *Sale) { s.Readers = -1 },
-		"negative cold reads":  func(s *Sale) { s.Cold = -1 },
-		"too many logins":      func(s *Sale) { s.Logins = 1e9 },
-		"negative watchers":    func(s *Sale) { s.Watchers = -1 },
-		"maps noted backwards": func(s *Sale) { s.MapEvery = -1 },
-		"more than everybody":  func(s *Sale) { s.PurchaseShare, s.AbandonShare = 0.8, 0.8 },
-		"hall of only hot":     func(s *Sale) { s.HotSeats = 41 },
-		"negative patience":    func(s *Sale) { s.Timeout = -1 },
-		"rate beyond the lab":  func(s *Sale) { s.Buyers = 1e9 },
-		"all press twice":      func(s *Sale) { s.PressShare = 2 },
-		"negative concurrency": func(s *Sale) { s.MaxOpen = -1 },
+		"no event":              func(s *Sale) { s.Event = 0 },
+		"negative rate":         func(s *Sale) { s.Readers = -1 },
+		"accounts without door": func(s *Sale) { s.OldTokens = true },
+		"negative cold reads":   func(s *Sale) { s.Cold = -1 },
+		"too many logins":       func(s *Sale) { s.Logins = 1e9 },
+		"negative watchers":     func(s *Sale) { s.Watchers = -1 },
+		"maps noted backwards":  func(s *Sale) { s.MapEvery = -1 },
+		"more than everybody":   func(s *Sale) { s.PurchaseShare, s.AbandonShare = 0.8, 0.8 },
+		"hall of only hot":      func(s *Sale) { s.HotSeats = 41 },
+		"negative patience":     func(s *Sale) { s.Timeout = -1 },
+		"rate beyond the lab":   func(s *Sale) { s.Buyers = 1e9 },
+		"all press twice":       func(s *Sale) { s.PressShare = 2 },
+		"negative concurrency":  func(s *Sale) { s.MaxOpen = -1 },
 	} {
 		s := busySale()
 		spoil(&s)
@@ -109,6 +110,7 @@ func TestNewQuestionsMoveNoOldAnswer(t *testing.T) {
 	s := busySale()
 	require.Equal(t, "d9cff7398c9605a1", fingerprint(s))
 	s.PressShare = 0.5
+	s.OldTokens = true
 	require.Equal(t, "d9cff7398c9605a1", fingerprint(s), "a buyer who presses is the same buyer")
 }
 

@@ -125,10 +125,14 @@ func TestEmptyMapIsNoAnswer(t *testing.T) {
 
 func TestEndOfTheRunDoesNotCutAnOp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := newFakeShop(t, func(w http.ResponseWriter, r *http.Request, _ int) bool {
-		cancel() // the sale ends while the purchase is under way
+	f := newFakeShop(t, func(_ http.ResponseWriter, r *http.Request, _ int) bool {
+		if isPurchase(r) {
+			cancel() // the sale ends while the purchase is under way
+		}
 		return false
 	})
-	op := Open(f.URL, newNotebook()).person(1, time.Second).purchase(ctx, history.Op{LockID: uuid.NewString()})
+	p := Open(f.URL, newNotebook()).person(1, time.Second)
+	require.Equal(t, history.OK, p.guest(t.Context(), history.Op{}, "g").Outcome)
+	op := p.purchase(ctx, history.Op{LockID: uuid.NewString()})
 	require.Equal(t, history.OK, op.Outcome, op.Error)
 }

@@ -24,6 +24,8 @@ type fakeShop struct {
 	mu       sync.Mutex
 	owner    map[string]string // seat -> lock id
 	locks    map[string][]string
+	holder   map[string]string // lock id -> subject
+	auth     fakeAuth
 	bought   map[string]bool // transactions
 	name     string          // of the event
 	requests map[string]int  // method and path -> times seen
@@ -34,21 +36,24 @@ type fakeShop struct {
 const fakeSeats = 60
 
 func newFakeShop(t *testing.T, before func(http.ResponseWriter, *http.Request, int) bool) *fakeShop {
-	f := &fakeShop{name: "Concierto vivo", owner: map[string]string{}, locks: map[string][]string{}, bought: map[string]bool{}, requests: map[string]int{}, before: before}
+	f := &fakeShop{auth: newFakeAuth(), name: "Concierto vivo", owner: map[string]string{}, locks: map[string][]string{}, holder: map[string]string{}, bought: map[string]bool{}, requests: map[string]int{}, before: before}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/auth/guest", f.token(http.StatusOK))
-	mux.HandleFunc("POST /api/auth/login", f.token(http.StatusOK))
-	mux.HandleFunc("POST /api/auth/register", f.token(http.StatusCreated))
+	mux.HandleFunc("POST /api/auth/guest", f.guest)
+	mux.HandleFunc("POST /api/auth/login", f.login)
+	mux.HandleFunc("POST /api/auth/register", f.register)
 	mux.HandleFunc("GET /api/events", func(w http.ResponseWriter, _ *http.Request) {
 		answerJSON(w, http.StatusOK, map[string]any{"events": []any{map[string]any{"id": 7}}, "source": "cache"})
 	})
 	mux.HandleFunc("GET /api/events/7/seats", f.seatMap)
 	mux.HandleFunc("GET /api/events/{id}", f.event)
-	mux.HandleFunc("POST /api/seats/lock", f.lock)
-	mux.HandleFunc("POST /api/seats/lock/{id}/extend", f.extend)
-	mux.HandleFunc("DELETE /api/seats/lock/{id}", f.release)
-	mux.HandleFunc("POST /api/purchase", f.purchase)
-	mux.HandleFunc("GET /api/purchases/{tx}", f.status)
+	mux.HandleFunc("POST /api/seats/lock", f.authenticated(f.lock))
+	mux.HandleFunc("POST /api/seats/lock/{id}/extend", f.authenticated(f.extend))
+	mux.HandleFunc("DELETE /api/seats/lock/{id}", f.authenticated(f.release))
+	mux.HandleFunc("POST /api/purchase", f.authenticated(f.purchase))
+	mux.HandleFunc("GET /api/purchases", f.authenticated(func(w http.ResponseWriter, _ *http.Request) {
+		answerJSON(w, http.StatusOK, map[string]any{"purchases": []any{}, "partial": false})
+	}))
+	mux.HandleFunc("GET /api/purchases/{tx}", f.authenticated(f.status))
 	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		key := r.Method + " " + r.URL.Path
@@ -69,10 +74,6 @@ func (f *fakeShop) seen(key string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.requests[key]
-}
-
-func (f *fakeShop) token(status int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, status, map[string]any{"token": "t"}) }
 }
 
 func fakeHall() []string {
@@ -146,6 +147,7 @@ func (f *fakeShop) lock(w http.ResponseWriter, r *http.Request) {
 		f.owner[seat] = id
 	}
 	f.locks[id] = in.Seats
+	f.holder[id], _ = r.Context().Value(fakeSubject{}).(string)
 	answerJSON(w, http.StatusCreated, map[string]any{"lock_id": id, "seats": in.Seats, "expires_in_seconds": 600})
 }
 
@@ -158,6 +160,9 @@ func (f *fakeShop) extend(w http.ResponseWriter, r *http.Request) {
 func (f *fakeShop) release(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.stranger(w, r, r.PathValue("id")) {
+		return
+	}
 	for _, seat := range f.locks[r.PathValue("id")] {
 		delete(f.owner, seat)
 	}
@@ -171,6 +176,9 @@ func (f *fakeShop) purchase(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.stranger(w, r, in.Lock) {
+		return
+	}
 	tx := TransactionID(in.Lock)
 	f.bought[tx] = true
 	answerJSON(w, http.StatusAccepted, map[string]any{"status": "ACCEPTED_ASYNC", "transaction_id": tx, "lock_id": in.Lock})

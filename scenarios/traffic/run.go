@@ -18,7 +18,9 @@ type run struct {
 	hall []string // the seats for sale, in the hall's order
 	maps *sampler
 
-	member account // opened before the sale; zero: nobody needed it
+	// Had before the doors opened; empty: nobody needs them.
+	member account
+	guests []string // tokens
 
 	sessions sync.WaitGroup
 	mu       sync.Mutex
@@ -61,6 +63,11 @@ func (s *Shop) Run(ctx context.Context, sale Sale) (Stats, error) {
 func (r *run) prepare(ctx context.Context) error {
 	if err := r.learnHall(ctx); err != nil {
 		return err
+	}
+	if r.sale.OldTokens {
+		if err := r.letGuestsIn(ctx); err != nil {
+			return err
+		}
 	}
 	if r.sale.Logins > 0 {
 		return r.openAccount(ctx)

@@ -45,7 +45,11 @@ type Sale struct {
 	// five purchase ops of one lock at one moment, over new connections. Their
 	// Attempt is 0 to 4, so a witness of presses asks for MinAttempt 4.
 	PressShare float64 `json:"press_share,omitempty"`
-	Seed       uint64  `json:"seed"`
+	// OldTokens makes every buyer one of a few dozen guests who came in before the
+	// doors opened: nobody enters or opens an account during the sale, so that it
+	// goes on while auth is gone. Buyers who share a guest share nothing else.
+	OldTokens bool   `json:"old_tokens,omitempty"`
+	Seed      uint64 `json:"seed"`
 
 	Timeout  time.Duration `json:"timeout,omitempty"`  // a buyer's patience for one answer; 0: 3 s
 	Think    time.Duration `json:"think,omitempty"`    // mean pause between two steps of a buyer; 0: 200 ms
@@ -108,6 +112,7 @@ func (s Sale) Validate() error {
 	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "think": s.Think, "backoff": s.Backoff, "linger": s.Linger} {
 		check(d >= 0, "%s %s: must not be negative", name, d)
 	}
+	check(!s.OldTokens || s.RegisterShare == 0, "old tokens: nobody opens an account, register share is %g", s.RegisterShare)
 	check(s.MaxOpen >= 0 && s.Attempts >= 0 && s.Polls >= 0 && s.MapEvery >= 0, "max_open, attempts, polls and map_every must not be negative")
 	return errors.Join(errs...)
 }

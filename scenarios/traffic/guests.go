@@ -1,0 +1,33 @@
+package traffic
+
+import (
+	"context"
+	"fmt"
+
+	"eventflow/scenarios/history"
+)
+
+// oldTokens is how many guests a sale with old tokens lets in before its doors
+// open: few enough to take no time, many enough that buyers rarely share one.
+const oldTokens = 50
+
+// letGuestsIn gets the tokens with which everybody will buy.
+func (r *run) letGuestsIn(ctx context.Context) error {
+	for n := range oldTokens {
+		token, err := r.letIn(ctx, fmt.Sprintf("early guest %d", n+1))
+		if err != nil {
+			return err
+		}
+		r.guests = append(r.guests, token)
+	}
+	return nil
+}
+
+// letIn gets one guest's token from a healthy shop.
+func (r *run) letIn(ctx context.Context, nickname string) (string, error) {
+	guest := r.shop.person(0, r.sale.Timeout)
+	if op := guest.guest(ctx, history.Op{}, nickname); op.Outcome != history.OK {
+		return "", fmt.Errorf("let a guest in before the sale: %s", told(op))
+	}
+	return guest.token, nil
+}
