@@ -50,6 +50,10 @@ type Endpoints struct {
 	// can make its proxy anew.
 	Proxies []topology.ProxyConfig `json:"proxies"`
 
+	// Mutant names the bug that was planted in this EventFlow; empty: none that
+	// anybody knows of.
+	Mutant string `json:"mutant,omitempty"`
+
 	// QueueLag is how old RabbitMQ's word on its queues may be; 0: not known. It
 	// follows from the broker's quorum_tick_interval.
 	QueueLag time.Duration `json:"queue_lag,omitempty"`

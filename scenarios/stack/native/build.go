@@ -45,13 +45,17 @@ func build(ctx context.Context, source string, packages []string) (string, error
 		return "", err
 	}
 	defer unlock()
-	return dir, goBuild(ctx, source, dir, packages)
+	return dir, goBuild(ctx, source, dir, "", packages)
 }
 
 // goBuild does not stamp the version control's state into the programs: that asks
-// git, which refuses a tree of another user.
-func goBuild(ctx context.Context, source, dir string, packages []string) error {
-	args := append([]string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}, packages...)
+// git, which refuses a tree of another user. overlay may be empty.
+func goBuild(ctx context.Context, source, dir, overlay string, packages []string) error {
+	args := []string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}
+	if overlay != "" {
+		args = append(args, "-overlay", overlay)
+	}
+	args = append(args, packages...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = source
 	out, err := cmd.CombinedOutput()

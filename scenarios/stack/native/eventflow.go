@@ -32,6 +32,8 @@ func (s *Stack) program(p stack.Program) unit {
 				env["NEW_SYSTEM"], first = "true", false
 			}
 			maps.Copy(env, s.cfg.Env)
+			maps.Copy(env, s.cfg.ServiceEnv[""])
+			maps.Copy(env, s.cfg.ServiceEnv[p.Service])
 			return command{path: s.path("bin", p.Binary), dir: s.dir, env: env}
 		},
 		ready:   func(ctx context.Context) error { return probe.HTTP(ctx, "http://"+listen+"/readyz") },

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"eventflow/scenarios/overlay"
 	"eventflow/scenarios/stack"
 	"eventflow/toxiproxy/topology"
 )
@@ -57,6 +58,16 @@ type Config struct {
 	Public bool
 	// Env is set for EventFlow's programs on top of what the stack tells them.
 	Env map[string]string
+	// ServiceEnv is set on top of Env, by program; "" stands for all of them.
+	ServiceEnv map[topology.Name]map[string]string
+	// Settings changes a server's configuration, by service and name: parameters of
+	// PostgreSQL, lines of redis.conf, and, as Erlang terms, those of the broker's
+	// application rabbit. They last as long as the stack, also over a wipe.
+	Settings map[topology.Name]map[string]string
+	// Edits change what is built and read from Source, for this stack alone.
+	Edits []overlay.Edit
+	// Mutant names the bug that Edits and Settings plant; empty: none.
+	Mutant string
 	// KeepDir leaves the directory, with its logs, when the stack goes down.
 	KeepDir bool
 	// Services names what to run; nil: every service of the map.
@@ -90,6 +101,7 @@ type Stack struct {
 	dir     string
 	claim   *claim
 	tools   tools
+	tree    overlay.Tree
 	secrets stack.Secrets
 	launch  launcher
 	units   []unit
@@ -213,6 +225,7 @@ func (s *Stack) register() error {
 		Endpoints: stack.At("native", host, s.topo, s.claim.block, s.secrets),
 	}
 	s.state.Endpoints.QueueLag = queueLag
+	s.state.Endpoints.Mutant = s.cfg.Mutant
 	s.state.Endpoints.Proxies = s.proxies()
 	s.launch.mark = s.state.variable()
 	return s.state.save()

@@ -57,7 +57,7 @@ func (s *Stack) prepareNginx(dir, source string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	site, err := os.ReadFile(filepath.Join(source, siteTemplate))
+	site, err := os.ReadFile(s.tree.Path(siteTemplate))
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}

@@ -18,7 +18,7 @@ import (
 // postgres is one cluster with fsync off. That is honest for what the laboratory
 // does: a killed process loses nothing, since the kernel keeps what was written.
 // Only a crash of the whole machine would, and nobody stages that here.
-func (s *Stack) postgres(source string) unit {
+func (s *Stack) postgres() unit {
 	data := s.path("postgres", "data")
 	port := s.port(topology.PostgresDB)
 	return unit{
@@ -26,11 +26,15 @@ func (s *Stack) postgres(source string) unit {
 		data:    s.path("postgres"),
 		prepare: s.initdb,
 		command: func() command {
-			return s.asPostgres(command{path: s.tools.postgres, dir: s.path("postgres"), args: settings(
+			args := settings(
 				"-D", data, "listen_addresses="+host, "port="+strconv.Itoa(port), "unix_socket_directories=",
 				"max_connections=200", "shared_buffers=128MB", "max_wal_size=1GB", "wal_level=minimal", "max_wal_senders=0",
 				"fsync=off", "full_page_writes=off",
-			)})
+			)
+			for name, value := range s.changed(topology.PostgresDB) { // the last word on a parameter counts
+				args = append(args, "-c", name+"="+value)
+			}
+			return s.asPostgres(command{path: s.tools.postgres, dir: s.path("postgres"), args: args})
 		},
 		// Before init.sql there is only the maintenance database.
 		ready: func(ctx context.Context) error { return probe.Postgres(ctx, s.superuser("postgres")) },
@@ -38,7 +42,7 @@ func (s *Stack) postgres(source string) unit {
 			if err := s.psql(ctx, "postgres", "-c", "create database "+stack.Database); err != nil {
 				return fmt.Errorf("create database: %w", err)
 			}
-			if err := s.psql(ctx, stack.Database, "-f", filepath.Join(source, "init.sql")); err != nil {
+			if err := s.psql(ctx, stack.Database, "-f", s.tree.Path(schema)); err != nil {
 				return fmt.Errorf("apply init.sql: %w", err)
 			}
 			return nil

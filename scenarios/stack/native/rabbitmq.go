@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,14 +109,23 @@ const (
 // application's schema files. The watermark is absolute, since a queue that
 // fills up must not meet flow control because the machine is small.
 func (s *Stack) rabbitConfig() string {
-	return fmt.Sprintf(`[{rabbit,[{tcp_listeners,[{%q,%d}]},{loopback_users,[]},{quorum_tick_interval,%d},
-  {default_user,<<%q>>},{default_pass,<<%q>>},
-  {vm_memory_high_watermark,{absolute,%d}},{disk_free_limit,50000000},
-  {log,[{file,[{file,false}]},{console,[{enabled,true},{level,warning}]}]}]},
+	broker := map[string]string{
+		"tcp_listeners":        fmt.Sprintf("[{%q,%d}]", host, s.port(topology.RabbitMQ)),
+		"loopback_users":       "[]",
+		"quorum_tick_interval": strconv.FormatInt(queueTick.Milliseconds(), 10),
+		"default_user":         fmt.Sprintf("<<%q>>", stack.RabbitUser), "default_pass": fmt.Sprintf("<<%q>>", s.secrets.Rabbit),
+		"vm_memory_high_watermark": fmt.Sprintf("{absolute,%d}", memoryLimit), "disk_free_limit": "50000000",
+		"log": "[{file,[{file,false}]},{console,[{enabled,true},{level,warning}]}]",
+	}
+	maps.Insert(broker, s.changed(topology.RabbitMQ))
+	var terms []string
+	for _, name := range slices.Sorted(maps.Keys(broker)) {
+		terms = append(terms, fmt.Sprintf("{%s,%s}", name, broker[name]))
+	}
+	return fmt.Sprintf(`[{rabbit,[%s]},
  {rabbitmq_management,[{tcp_config,[{ip,%q},{port,%d}]}]},
  {rabbitmq_prometheus,[{tcp_config,[{ip,%q},{port,%d}]}]}].
-`, host, s.port(topology.RabbitMQ), queueTick.Milliseconds(), stack.RabbitUser, s.secrets.Rabbit, memoryLimit,
-		host, s.port(topology.RabbitMQ, "management"), host, s.port(topology.RabbitMQ, "metrics"))
+`, strings.Join(terms, ",\n  "), host, s.port(topology.RabbitMQ, "management"), host, s.port(topology.RabbitMQ, "metrics"))
 }
 
 // preload loads every module at once, in parallel. Loading them one by one, each

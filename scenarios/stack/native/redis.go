@@ -3,7 +3,11 @@ package native
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"eventflow/scenarios/stack/probe"
 	"eventflow/toxiproxy/topology"
@@ -31,16 +35,16 @@ func (s *Stack) prepareRedis(conf string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	text := fmt.Sprintf(`bind %s
-port %d
-dir %q
-requirepass %s
-daemonize no
-save ""
-appendonly yes
-appendfsync everysec
-`, host, s.port(topology.RedisDB), dir, s.secrets.Redis)
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+	lines := map[string]string{
+		"bind": host, "port": strconv.Itoa(s.port(topology.RedisDB)), "dir": strconv.Quote(dir), "requirepass": s.secrets.Redis,
+		"daemonize": "no", "save": `""`, "appendonly": "yes", "appendfsync": "everysec",
+	}
+	maps.Insert(lines, s.changed(topology.RedisDB))
+	var text strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		fmt.Fprintln(&text, name, lines[name])
+	}
+	if err := os.WriteFile(conf, []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil

@@ -76,10 +76,16 @@ func (s *Stack) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.cfg.validate(); err != nil {
+		return err
+	}
 	if s.tools, err = findTools(s.wants); err != nil {
 		return err
 	}
 	if err := s.occupy(ctx); err != nil {
+		return err
+	}
+	if err := s.edit(source); err != nil {
 		return err
 	}
 	s.units = s.plan(source)
@@ -100,7 +106,7 @@ func (s *Stack) up(ctx context.Context) error {
 
 // plan is the units of the services that are wanted.
 func (s *Stack) plan(source string) []unit {
-	all := []unit{s.postgres(source), s.redis(), s.rabbitmq(), s.toxiproxy(), s.prometheus(source), s.nginx(source)}
+	all := []unit{s.postgres(), s.redis(), s.rabbitmq(), s.toxiproxy(), s.prometheus(source), s.nginx(source)}
 	for _, p := range stack.Programs() {
 		all = append(all, s.program(p))
 	}
@@ -116,7 +122,11 @@ func (s *Stack) plan(source string) []unit {
 // provide puts the built programs into the stack's bin folder. Servers that need
 // none start meanwhile.
 func (s *Stack) provide(ctx context.Context, source string) error {
-	programs, err := s.programs(ctx, source)
+	wanted := s.wantedPrograms()
+	if err := s.buildEdited(ctx, source, wanted); err != nil {
+		return err
+	}
+	programs, err := s.programs(ctx, source, wanted)
 	if err != nil {
 		return err
 	}
@@ -129,20 +139,20 @@ func (s *Stack) provide(ctx context.Context, source string) error {
 	return nil
 }
 
-// Programs builds what Up would build, without starting anything, and returns
-// where each program lies by its name.
+// Programs builds what Up would build if nothing were edited, without starting
+// anything, and returns where each program lies by its name.
 func (s *Stack) Programs(ctx context.Context) (map[string]string, error) {
 	source, err := s.source()
 	if err != nil {
 		return nil, err
 	}
-	return s.programs(ctx, source)
+	return s.programs(ctx, source, s.wantedPrograms())
 }
 
-func (s *Stack) programs(ctx context.Context, source string) (map[string]string, error) {
+func (s *Stack) programs(ctx context.Context, source string, wanted map[string]string) (map[string]string, error) {
 	paths := map[string]string{}
 	var missing []string
-	for name, pkg := range s.wantedPrograms() {
+	for name, pkg := range wanted {
 		paths[name] = filepath.Join(s.cfg.Bin, name)
 		if _, err := os.Stat(paths[name]); s.cfg.Bin == "" || err != nil {
 			missing = append(missing, pkg)
