@@ -79,6 +79,17 @@ func (c *conn) attach(upstream *net.TCPConn) bool {
 	return true
 }
 
+// upstreamLocal is the proxy's own end of the way to the upstream; empty while there
+// is none.
+func (c *conn) upstreamLocal() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.upstream == nil || c.over {
+		return ""
+	}
+	return c.upstream.LocalAddr().String()
+}
+
 // laneEnded counts; a connection whose directions have both ended is over.
 func (c *conn) laneEnded() {
 	if c.ended.Add(1) == 2 {

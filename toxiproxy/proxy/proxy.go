@@ -222,6 +222,22 @@ func (p *Proxy) stop(live *listening) {
 	p.log.Info("proxy stopped", "connections", len(open))
 }
 
+// UpstreamLocal are the addresses by which the upstream knows the proxy's open
+// connections: a client of its that has another came by another way.
+func (p *Proxy) UpstreamLocal() []string {
+	p.mu.Lock()
+	open := p.connections()
+	p.mu.Unlock()
+	out := make([]string, 0, len(open))
+	for _, c := range open {
+		if addr := c.upstreamLocal(); addr != "" {
+			out = append(out, addr)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // connections are the open ones. The caller holds mu.
 func (p *Proxy) connections() []*conn {
 	out := make([]*conn, 0, len(p.conns))

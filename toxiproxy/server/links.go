@@ -18,6 +18,9 @@ type linkView struct {
 	Down        proxy.Bytes   `json:"to_client"`
 	Faults      []proxy.Fault `json:"faults"`
 	Leases      []string      `json:"leases"`
+	// UpstreamLocal is this server's end of each open connection to the upstream,
+	// which is how the upstream knows it.
+	UpstreamLocal []string `json:"upstream_local"`
 }
 
 func (s *Server) links(http.ResponseWriter, *http.Request) (any, error) {
@@ -31,7 +34,8 @@ func (s *Server) links(http.ResponseWriter, *http.Request) (any, error) {
 func viewLink(p *proxy.Proxy) linkView {
 	v, u := p.View(), p.Usage()
 	link := linkView{Name: v.Name, Listen: v.Listen, Upstream: v.Upstream, Enabled: v.Enabled,
-		Connections: u, Up: u.Up, Down: u.Down, Faults: []proxy.Fault{}, Leases: []string{}}
+		Connections: u, Up: u.Up, Down: u.Down, Faults: []proxy.Fault{}, Leases: []string{},
+		UpstreamLocal: p.UpstreamLocal()}
 	for _, f := range p.Faults() {
 		link.Faults = append(link.Faults, f)
 		if f.Lease != "" && !slices.Contains(link.Leases, f.Lease) {

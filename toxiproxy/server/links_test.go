@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"fmt"
+	"net"
+	"slices"
 	"testing"
 	"time"
 )
@@ -16,7 +18,8 @@ type linkView struct {
 		Kind, Lease, Toxic string
 		InForce            bool `json:"in_force"`
 	}
-	Leases []string
+	Leases        []string
+	UpstreamLocal []string `json:"upstream_local"`
 }
 
 type bytesView struct {
@@ -68,4 +71,32 @@ func TestLinksAreCountedWhileTheyAreOpen(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+func TestLinksTellHowTheUpstreamKnowsThem(t *testing.T) {
+	upstream, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upstream.Close()
+	r := newRig(t)
+	client := dial(t, r.link("a_b", upstream.Addr().String()))
+	server, err := upstream.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	told := func(want ...string) {
+		t.Helper()
+		eventually(t, time.Second, func() error {
+			if got := r.links()["a_b"].UpstreamLocal; got == nil || !slices.Equal(got, want) {
+				return fmt.Errorf("told %v, want %v", got, want)
+			}
+			return nil
+		})
+	}
+	told(server.RemoteAddr().String())
+	client.Close()
+	server.Close()
+	told()
 }
