@@ -188,16 +188,16 @@ type Ledger struct {
 	Stuck      []string       `json:"stuck"`       // seats still held by a purchase that has ended
 
 	// What follows was added later: a ledger without it leaves it nil, and what it
-	// would prove is not proven.
+	// would prove is not proven. Empty and not nil: looked at, and nothing there.
 
-	Held   []SeatHold `json:"held,omitempty"`    // what the lock store says of the sale's seats
-	Hall   *Hall      `json:"hall,omitempty"`    // what the shop shows of the hall
-	Peers  []Peer     `json:"peers,omitempty"`   // who is connected to the stores, observers left out
-	Died   []string   `json:"died,omitempty"`    // lines of the programs' logs that tell of a panic or a data race
-	DeadID []string   `json:"dead_id,omitempty"` // ids of the messages in the dead-letter queue; "" for one without id
+	Held   []SeatHold `json:"held,omitzero"`    // what the lock store says of the sale's seats
+	Hall   *Hall      `json:"hall,omitzero"`    // what the shop shows of the hall
+	Peers  []Peer     `json:"peers,omitzero"`   // who is connected to the stores, observers left out
+	Died   []string   `json:"died,omitzero"`    // lines of the programs' logs that tell of a panic or a data race
+	DeadID []string   `json:"dead_id,omitzero"` // ids of the messages in the dead-letter queue; "" for one without id
 	// After is one sample taken when all was quiet again, to compare with those
 	// before the first fault.
-	After map[string]float64 `json:"after,omitempty"`
+	After map[string]float64 `json:"after,omitzero"`
 }
 
 // SeatHold is one seat as the lock store has it.
