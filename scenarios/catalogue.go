@@ -20,10 +20,17 @@ func All() []lab.Scenario {
 	return []lab.Scenario{
 		Calm(),
 		PostgresCut(),
+		PostgresHangs(),
 		PostgresSlow(),
 		PostgresLoseReplies(),
+		CommitArrivesLate(),
+		PostgresKilled(),
+		PurchaseOutlivesHold(),
 		RedisCut(),
 		RabbitMQCut(),
+		AckLost(),
+		SamePurchaseManyTimes(),
+		ConsumerLosesBroker(),
 		App2LosesRedis(),
 	}
 }
