@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"eventflow/scenarios/history"
 
@@ -22,19 +21,17 @@ func TestOldTokensBuyWithoutAuth(t *testing.T) {
 	})
 	s := quickSale()
 	s.OldTokens, s.RegisterShare, s.Registers, s.Readers, s.HotShare = true, 0, 0, 0, 0
-	ops, _ := runFor(t, f, s, 700*time.Millisecond)
+	h, _ := playUntil(t, f, s, atLeast(5, history.Purchase, history.OK))
+	ops := h.Ops
 	enters := only(ops, history.Enter)
 	require.Len(t, enters, oldTokens, "nobody enters during the sale")
 	require.Empty(t, only(ops, history.Register))
-	bought := 0
 	for _, op := range ops {
 		require.NotContains(t, []int{http.StatusUnauthorized, http.StatusForbidden}, op.Code, "%+v", op)
 		if op.Kind == history.Purchase && op.Outcome == history.OK {
 			require.Less(t, enters[oldTokens-1].Return, op.Call)
-			bought++
 		}
 	}
-	require.Positive(t, bought)
 }
 
 func TestBuyersDrawTheirGuest(t *testing.T) {

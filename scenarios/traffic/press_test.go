@@ -39,8 +39,8 @@ func TestImpatientBuyersPressFiveTimesAtOnce(t *testing.T) {
 	})
 	s := pressingSale()
 	s.Buyers = 5
-	ops, stats := runFor(t, f, s, 700*time.Millisecond)
-	require.NotEmpty(t, sets(ops))
+	h, stats := playUntil(t, f, s, atLeast(2*presses, history.Purchase, history.OK))
+	ops := h.Ops
 	for lock, set := range sets(ops) {
 		require.Len(t, set, presses, lock)
 		attempts, processes := map[int]bool{}, map[int]bool{}
@@ -68,9 +68,9 @@ func TestPressThatNamesAnotherTransactionIsSeen(t *testing.T) {
 		}
 		return false
 	})
-	ops, _ := runFor(t, f, pressingSale(), 300*time.Millisecond)
+	h, _ := playUntil(t, f, pressingSale(), atLeast(2*presses, history.Purchase, history.OK))
 	wrong := 0
-	for _, op := range only(ops, history.Purchase) {
+	for _, op := range only(h.Ops, history.Purchase) {
 		if op.Error != "" {
 			require.Contains(t, op.Error, "breaks the contract")
 			wrong++
@@ -103,7 +103,8 @@ func TestPressInDoubtIsAskedAgain(t *testing.T) {
 	})
 	s := pressingSale()
 	s.Buyers = 5
-	ops, stats := runFor(t, f, s, 700*time.Millisecond)
+	h, stats := playUntil(t, f, s, atLeast(2, history.Purchase, history.OK))
+	ops := h.Ops
 	require.Zero(t, stats.Left)
 	for lock, set := range sets(ops) {
 		last := set[len(set)-1]

@@ -17,13 +17,6 @@ import (
 // runFor plays the sale for d and returns what was recorded.
 func runFor(t *testing.T, f *fakeShop, s Sale, d time.Duration) ([]history.Op, Stats) {
 	t.Helper()
-	h, stats := play(t, f, s, d)
-	return h.Ops, stats
-}
-
-// play plays the sale for d and returns its whole journal.
-func play(t *testing.T, f *fakeShop, s Sale, d time.Duration) (history.History, Stats) {
-	t.Helper()
 	notes := newNotebook()
 	shop := Open(f.URL, notes)
 	defer shop.Close()
@@ -32,7 +25,28 @@ func play(t *testing.T, f *fakeShop, s Sale, d time.Duration) (history.History, 
 	stats, err := shop.Run(ctx, s)
 	require.NoError(t, err)
 	require.Zero(t, notes.Open(), "no op is left open")
+	return notes.ops(t), stats
+}
+
+// playUntil plays the sale until the numbers say what the test waits for.
+func playUntil(t *testing.T, f *fakeShop, s Sale, seen func(Stats) bool) (history.History, Stats) {
+	t.Helper()
+	notes := newNotebook()
+	shop := Open(f.URL, notes)
+	defer shop.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	go closeDoors(ctx, cancel, shop, seen)
+	stats, err := shop.Run(ctx, s)
+	require.NoError(t, err)
+	require.True(t, seen(stats), "what the test waits for never came: %v", stats)
+	require.Zero(t, notes.Open(), "no op is left open")
 	return notes.read(t), stats
+}
+
+// atLeast waits for n ops of the kind that ended so.
+func atLeast(n int, kind history.Kind, outcome history.Outcome) func(Stats) bool {
+	return func(s Stats) bool { return s.Ops[kind][string(outcome)] >= n }
 }
 
 func quickSale() Sale {
