@@ -1,7 +1,9 @@
 package scenarios_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -10,6 +12,7 @@ import (
 	"eventflow/scenarios/invariant"
 	"eventflow/scenarios/lab"
 	"eventflow/scenarios/report"
+	"eventflow/scenarios/stack/native"
 	"eventflow/toxiproxy/topology"
 )
 
@@ -30,10 +33,9 @@ func TestScenarios(t *testing.T) {
 	if testing.Short() {
 		t.Skip("scenarios are played by `make chaos` and `make scenarios`")
 	}
-	l := openLab(t)
 	for _, s := range scenarios.All() {
 		t.Run(s.Name, func(t *testing.T) {
-			res, err := l.Run(t.Context(), s)
+			res, err := labOn(t, stackFor(t, s)).Run(t.Context(), s)
 			require.NoError(t, err, "the drill could not be carried out")
 			assert.Equal(t, invariant.Pass, res.Report.Verdict, report.Why(res.History, res.Report))
 		})
@@ -61,9 +63,32 @@ func TestControlRun(t *testing.T) {
 
 func openLab(t *testing.T) *lab.Lab {
 	t.Helper()
-	s := openStack(t)
+	return labOn(t, openStack(t))
+}
+
+// stackFor is the shared stack, or one of the scenario's own if it needs EventFlow
+// set up otherwise.
+func stackFor(t *testing.T, s lab.Scenario) *native.Stack {
+	t.Helper()
+	if s.Needs.Zero() {
+		return openStack(t)
+	}
+	own := native.New(native.Config{
+		Env: map[string]string{"BCRYPT_COST": "4"}, ServiceEnv: s.Needs.Env, Settings: s.Needs.Settings, Edits: s.Needs.Edits,
+	})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		require.NoError(t, own.Down(ctx), "stop the stack of %s", s.Name)
+	})
+	require.NoError(t, own.Up(t.Context()), "bring up the EventFlow that %s needs", s.Name)
+	return own
+}
+
+func labOn(t *testing.T, s *native.Stack) *lab.Lab {
+	t.Helper()
 	return &lab.Lab{
-		Map: topology.EventFlow(), Endpoints: s.Endpoints(), Artifacts: t.TempDir(), Logs: s.Logs, Exits: s.Exited(), Restart: s.Restart,
+		Map: topology.EventFlow(), Endpoints: s.Endpoints(), Artifacts: t.TempDir(), Logs: s.Logs, Exits: s.Exited(), Restart: s.Restart, Processes: s,
 		Watch: func(e lab.Event) { t.Logf("%6.1f s  %-9s %s", e.Elapsed.Seconds(), e.Step, e.Text) },
 	}
 }

@@ -69,8 +69,6 @@ type Lab struct {
 
 	// Processes breaks the stack's own services; nil when the stack cannot.
 	Processes stack.Processes
-	// Mutant names the bug that was planted in this EventFlow; empty: none.
-	Mutant string
 
 	// Machine tells how much of the processor others use; nil: nobody knows.
 	Machine *machine.Meter
@@ -226,7 +224,7 @@ func (d *drill) meta(ctx context.Context) (history.Meta, error) {
 	return history.Meta{
 		Format: history.FormatVersion, Scenario: d.scenario.Name, Claim: d.scenario.Claim.EN, Seed: d.scenario.Sale.Seed,
 		Base: d.began, Stack: d.Endpoints.Name, Event: d.event, Spec: spec, Plan: plan, Versions: versions(),
-		Config: d.config(ctx), Mutant: d.Mutant,
+		Config: d.config(ctx), Mutant: d.Endpoints.Mutant,
 	}, nil
 }
 

@@ -51,7 +51,10 @@ const drillCost = "6"
 
 // needsConfig is the stack for drills that need this EventFlow.
 func needsConfig(n lab.Needs) native.Config {
-	return native.Config{Env: map[string]string{"BCRYPT_COST": drillCost}}
+	return native.Config{
+		Env:        map[string]string{"BCRYPT_COST": drillCost},
+		ServiceEnv: n.Env, Settings: n.Settings, Edits: n.Edits,
+	}
 }
 
 func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error) {
