@@ -86,6 +86,7 @@ func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
 		"no event":              func(s *Sale) { s.Event = 0 },
 		"negative rate":         func(s *Sale) { s.Readers = -1 },
 		"accounts without door": func(s *Sale) { s.OldTokens = true },
+		"negative forgers":      func(s *Sale) { s.Forgers = -1 },
 		"negative cold reads":   func(s *Sale) { s.Cold = -1 },
 		"too many logins":       func(s *Sale) { s.Logins = 1e9 },
 		"negative watchers":     func(s *Sale) { s.Watchers = -1 },

@@ -14,20 +14,20 @@ const oldTokens = 50
 // letGuestsIn gets the tokens with which everybody will buy.
 func (r *run) letGuestsIn(ctx context.Context) error {
 	for n := range oldTokens {
-		token, err := r.letIn(ctx, fmt.Sprintf("early guest %d", n+1))
+		guest, err := r.letIn(ctx, fmt.Sprintf("early guest %d", n+1))
 		if err != nil {
 			return err
 		}
-		r.guests = append(r.guests, token)
+		r.guests = append(r.guests, guest.token)
 	}
 	return nil
 }
 
-// letIn gets one guest's token from a healthy shop.
-func (r *run) letIn(ctx context.Context, nickname string) (string, error) {
+// letIn lets one guest into a healthy shop.
+func (r *run) letIn(ctx context.Context, nickname string) (*person, error) {
 	guest := r.shop.person(0, r.sale.Timeout)
 	if op := guest.guest(ctx, history.Op{}, nickname); op.Outcome != history.OK {
-		return "", fmt.Errorf("let a guest in before the sale: %s", told(op))
+		return nil, fmt.Errorf("let a guest in before the sale: %s", told(op))
 	}
-	return guest.token, nil
+	return guest, nil
 }

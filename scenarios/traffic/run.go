@@ -16,11 +16,13 @@ type run struct {
 	sale Sale
 	shop *Shop
 	hall []string // the seats for sale, in the hall's order
+	rest []string // the seats behind them: for journeys and for forgers to want
 	maps *sampler
 
 	// Had before the doors opened; empty: nobody needs them.
 	member account
 	guests []string // tokens
+	forger *forger
 
 	sessions sync.WaitGroup
 	mu       sync.Mutex
@@ -53,7 +55,9 @@ func (s *Shop) Run(ctx context.Context, sale Sale) (Stats, error) {
 	r.stream(ctx, "watchers", even(sale.Watchers), r.watch)
 	r.stream(ctx, "cold", even(sale.Cold), r.askCold)
 	r.stream(ctx, "logins", even(sale.Logins), r.logIn)
+	r.stream(ctx, "forgers", even(sale.Forgers), r.forge)
 	r.sessions.Wait()
+	r.forger.giveBack(context.WithoutCancel(ctx))
 	r.comeBack(context.WithoutCancel(ctx))
 	return s.Stats(), nil
 }
@@ -61,16 +65,21 @@ func (s *Shop) Run(ctx context.Context, sale Sale) (Stats, error) {
 // prepare gets ready what the sale needs before anybody arrives, from a healthy
 // shop. Its ops are part of the history.
 func (r *run) prepare(ctx context.Context) error {
-	if err := r.learnHall(ctx); err != nil {
-		return err
-	}
-	if r.sale.OldTokens {
-		if err := r.letGuestsIn(ctx); err != nil {
+	for _, step := range []struct {
+		needed bool
+		do     func(context.Context) error
+	}{
+		{true, r.learnHall},
+		{r.sale.OldTokens, r.letGuestsIn},
+		{r.sale.Logins > 0 || r.sale.Forgers > 0, r.openAccount},
+		{r.sale.Forgers > 0, r.letForgersIn},
+	} {
+		if !step.needed {
+			continue
+		}
+		if err := step.do(ctx); err != nil {
 			return err
 		}
-	}
-	if r.sale.Logins > 0 {
-		return r.openAccount(ctx)
 	}
 	return nil
 }
@@ -88,6 +97,7 @@ func (r *run) learnHall(ctx context.Context) error {
 	}
 	forSale := hall[:len(hall)-kept]
 	r.hall = forSale[:min(fallback(r.sale.Seats, len(forSale)), len(forSale))]
+	r.rest = hall[len(r.hall):]
 	r.shop.recorder.Hall(hall)
 	r.maps = newSampler(hall, r.sale.MapEvery)
 	return nil

@@ -34,6 +34,11 @@ type Sale struct {
 	// Logins of one member, per second (evenly spaced). The account is opened
 	// before anybody arrives; each login costs the shop a bcrypt comparison.
 	Logins float64 `json:"logins,omitempty"`
+	// Forgers make calls, per second (evenly spaced), that must be refused: with
+	// false tokens, a password that only begins like the right one, or a lock of
+	// somebody else's. They take turns; Op.Forgery says what was tried. The names
+	// are those of forged, LongPassword and ForeignLock.
+	Forgers float64 `json:"forgers,omitempty"`
 
 	HotSeats      int     `json:"hot_seats,omitempty"`      // seats that a crowd wants at the same time
 	HotShare      float64 `json:"hot_share,omitempty"`      // part of the buyers who want them
@@ -121,7 +126,7 @@ func (s Sale) Validate() error {
 func (s Sale) rates() map[string]float64 {
 	return map[string]float64{
 		"buyers": s.Buyers, "readers": s.Readers, "registers": s.Registers, "watchers": s.Watchers,
-		"cold": s.Cold, "logins": s.Logins,
+		"cold": s.Cold, "logins": s.Logins, "forgers": s.Forgers,
 	}
 }
 
