@@ -14,9 +14,14 @@ import (
 // read answers from the node's memory, from Redis, or from the store. However
 // many ask, one at a time is on its way for each key; it goes on when they have
 // left, because the next one will ask for the same.
+//
+// Who asks for what this node answered a moment ago waits for something newer
+// only for Wait: while Redis is silent, one read in a while has to find that out,
+// and the others must not wait for it.
 func read[T any](ctx context.Context, c *Cache, k *kind[T], id int) (Read[T], error) {
-	if r, ok := k.near.get(id, c.o.Keep); ok {
-		return counted(c, k, older(r), nil)
+	last, ok := k.near.get(id, c.o.Fresh)
+	if ok && last.younger(c.o.Keep) {
+		return counted(c, k, older(last), nil)
 	}
 	done := c.reads.DoChan(k.key(id), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Limit)
@@ -27,7 +32,10 @@ func read[T any](ctx context.Context, c *Cache, k *kind[T], id int) (Read[T], er
 		}
 		return r, err
 	})
-	got, err := await(ctx, done)
+	got, err := c.await(ctx, done, ok)
+	if errors.Is(err, errLate) {
+		return counted(c, k, late(last), nil)
+	}
 	if err != nil {
 		return counted(c, k, Read[T]{}, err)
 	}
@@ -49,6 +57,13 @@ func older[T any](i item[Read[T]]) Read[T] {
 	return r
 }
 
+// late is the last answer, given because a newer one is not there in time.
+func late[T any](i item[Read[T]]) Read[T] {
+	r := older(i)
+	r.Result = Stale
+	return r
+}
+
 func counted[T any](c *Cache, k *kind[T], r Read[T], err error) (Read[T], error) {
 	switch {
 	case err == nil:
@@ -57,6 +72,23 @@ func counted[T any](c *Cache, k *kind[T], r Read[T], err error) (Read[T], error)
 		c.o.Count(k.what, Failed)
 	}
 	return r, err
+}
+
+// errLate says that the answer is still on its way.
+var errLate = errors.New("not in time")
+
+// await is await, for Wait at most if there is another answer to give.
+func (c *Cache) await(ctx context.Context, done <-chan singleflight.Result, another bool) (any, error) {
+	if !another {
+		return await(ctx, done)
+	}
+	patience, cancel := context.WithTimeoutCause(ctx, c.o.Wait, errLate)
+	defer cancel()
+	got, err := await(patience, done)
+	if err != nil && ctx.Err() == nil && patience.Err() != nil {
+		return nil, errLate
+	}
+	return got, err
 }
 
 // await gives up with the caller, not with the work.

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -59,15 +60,12 @@ func (m SeatMap) Body() []byte {
 }
 
 // Get draws the map, or gives the one just drawn. Its errors are ErrNoEvent and
-// ErrUnavailable: nobody ever sees an empty hall in place of an error.
+// ErrUnavailable: nobody ever sees an empty hall in place of an error. Who asks for
+// a map that was drawn a moment ago waits for the next for Options.Wait at most.
 func (s *SeatMaps) Get(ctx context.Context, event int) (SeatMap, error) {
-	if i, ok := s.near.get(event, s.cache.o.Keep); ok {
-		m := i.value
-		m.Age += time.Since(i.at)
-		if m.Result == Miss {
-			m.Result = Hit
-		}
-		return s.counted(m, nil)
+	last, ok := s.near.get(event, s.cache.o.Fresh)
+	if ok && last.younger(s.cache.o.Keep) {
+		return s.counted(again(last), nil)
 	}
 	done := s.draws.DoChan(strconv.Itoa(event), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cache.o.Limit)
@@ -78,9 +76,25 @@ func (s *SeatMaps) Get(ctx context.Context, event int) (SeatMap, error) {
 		}
 		return m, err
 	})
-	got, err := await(ctx, done)
+	got, err := s.cache.await(ctx, done, ok)
+	if errors.Is(err, errLate) {
+		m := again(last)
+		m.Result = Stale
+		return s.counted(m, nil)
+	}
 	m, _ := got.(SeatMap)
 	return s.counted(m, err)
+}
+
+// again is a map that was given before; one that came from the store is a copy by
+// now.
+func again(i item[SeatMap]) SeatMap {
+	m := i.value
+	m.Age += time.Since(i.at)
+	if m.Result == Miss {
+		m.Result = Hit
+	}
+	return m
 }
 
 func (s *SeatMaps) counted(m SeatMap, err error) (SeatMap, error) {

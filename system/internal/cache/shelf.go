@@ -20,11 +20,13 @@ type item[T any] struct {
 	at    time.Time // when it was laid down
 }
 
+func (i item[T]) younger(than time.Duration) bool { return time.Since(i.at) < than }
+
 func (s *shelf[T]) get(id int, keep time.Duration) (item[T], bool) {
 	s.mu.RLock()
 	i, ok := s.items[id]
 	s.mu.RUnlock()
-	return i, ok && time.Since(i.at) < keep
+	return i, ok && i.younger(keep)
 }
 
 func (s *shelf[T]) put(id int, v T) {
