@@ -107,6 +107,9 @@ func (b *buyer) take(ctx context.Context) (history.Op, bool) {
 // pick names the seats to ask for. A buyer who insists tries the favourites
 // first, whatever the map shows: that is how two people want one seat.
 func (b *buyer) pick(try int) []string {
+	if b.choice.block > 0 {
+		return b.pickAgain(try)
+	}
 	believes := b.free != nil && !(b.choice.insists && try == 0)
 	var seats []string
 	for _, place := range b.choice.ranking {
@@ -117,6 +120,17 @@ func (b *buyer) pick(try int) []string {
 		if seats = append(seats, seat); len(seats) == b.choice.party {
 			break
 		}
+	}
+	return seats
+}
+
+// pickAgain names seats of the hot block, others at every try, and from the front
+// again when the block has no more.
+func (b *buyer) pickAgain(try int) []string {
+	party := min(b.choice.party, b.choice.block)
+	var seats []string
+	for i := range party {
+		seats = append(seats, b.run.hall[b.choice.ranking[(try*party+i)%b.choice.block]])
 	}
 	return seats
 }
@@ -145,7 +159,7 @@ func (b *buyer) end(ctx context.Context, lock history.Op) {
 		on.Intended = at
 		b.person.extend(ctx, on)
 	}
-	at, ok := b.think(ctx)
+	at, ok := b.decide(ctx)
 	if !ok || b.choice.ending == walksAway {
 		return
 	}
@@ -157,6 +171,16 @@ func (b *buyer) end(ctx context.Context, lock history.Op) {
 		on.Attempt, on.Intended = attempt, at
 		return b.person.release(ctx, on)
 	})
+}
+
+// decide is the pause before the last step: thought, and for some hesitation.
+func (b *buyer) decide(ctx context.Context) (at time.Duration, ok bool) {
+	if b.choice.hesitates {
+		if _, ok := b.pause(ctx, b.run.sale.HoldFor); !ok {
+			return 0, false
+		}
+	}
+	return b.think(ctx)
 }
 
 // buy buys with one lock, however often it has to be asked: every try is the

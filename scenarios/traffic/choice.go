@@ -40,8 +40,10 @@ type choice struct {
 	thinks    [8]float64  // multiples of Sale.Think
 	jitters   [16]float64 // 0.5 to 1.5, for waits before retries and polls
 
-	presses bool // presses "buy" several times at once
-	guest   int  // whose old token it comes with, see Sale.OldTokens
+	presses   bool // presses "buy" several times at once
+	hesitates bool // holds its seats for Sale.HoldFor first
+	block     int  // asks for none but the first so many of its ranking; 0: for any
+	guest     int  // whose old token it comes with, see Sale.OldTokens
 }
 
 // ending is what a buyer does with seats that are held.
@@ -63,7 +65,8 @@ func (s Sale) choose(k, seats int) choice {
 		insists:   r.Float64() < 0.3,
 		party:     min(1+r.IntN(3), seats),
 	}
-	hot := r.Float64() < s.HotShare
+	stubborn := s.chance("stubborn", k, s.StubbornShare)
+	hot := r.Float64() < s.HotShare || stubborn
 	for i := range c.requests {
 		c.requests[i] = randomUUID(r)
 	}
@@ -74,7 +77,11 @@ func (s Sale) choose(k, seats int) choice {
 		c.jitters[i] = 0.5 + r.Float64()
 	}
 	c.ranking = s.rank(r, k, seats, hot)
+	if stubborn {
+		c.block = min(s.HotSeats, seats)
+	}
 	c.presses = s.chance("press", k, s.PressShare)
+	c.hesitates = s.chance("hold", k, s.HoldShare)
 	c.guest = stream(s.Seed, "old token", k).IntN(oldTokens)
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -87,6 +88,11 @@ func TestSaleThatMakesNoSenseIsRefused(t *testing.T) {
 		"negative rate":         func(s *Sale) { s.Readers = -1 },
 		"accounts without door": func(s *Sale) { s.OldTokens = true },
 		"negative forgers":      func(s *Sale) { s.Forgers = -1 },
+		"holds for no time":     func(s *Sale) { s.HoldShare = 0.5 },
+		"nobody holds":          func(s *Sale) { s.HoldFor = time.Second },
+		"holds into the past":   func(s *Sale) { s.HoldShare, s.HoldFor = 0.5, -1 },
+		"stubborn about none":   func(s *Sale) { s.HotSeats, s.StubbornShare = 0, 0.5 },
+		"more stubborn buyers":  func(s *Sale) { s.StubbornShare = 1.5 },
 		"negative cold reads":   func(s *Sale) { s.Cold = -1 },
 		"too many logins":       func(s *Sale) { s.Logins = 1e9 },
 		"negative watchers":     func(s *Sale) { s.Watchers = -1 },
@@ -111,7 +117,7 @@ func TestNewQuestionsMoveNoOldAnswer(t *testing.T) {
 	s := busySale()
 	require.Equal(t, "d9cff7398c9605a1", fingerprint(s))
 	s.PressShare = 0.5
-	s.OldTokens = true
+	s.OldTokens, s.HoldShare, s.HoldFor = true, 0.5, time.Second
 	require.Equal(t, "d9cff7398c9605a1", fingerprint(s), "a buyer who presses is the same buyer")
 }
 
@@ -131,13 +137,41 @@ func fingerprint(s Sale) string {
 
 func TestSharesOfNewQuestionsAreMet(t *testing.T) {
 	s, n := busySale(), 4000
-	s.PressShare = 0.25
-	met := map[string]int{}
+	s.PressShare, s.HoldShare, s.StubbornShare = 0.25, 0.5, 0.75
+	presses, holds, stubborn := 0, 0, 0
 	for k := range n {
-		if c := s.choose(k+1, 40); c.presses {
-			met["press"]++
-		}
+		c := s.choose(k+1, 40)
+		presses += one(c.presses)
+		holds += one(c.hesitates)
+		stubborn += one(c.block == s.HotSeats)
 	}
-	require.InDelta(t, s.PressShare, float64(met["press"])/float64(n), 0.04)
-	require.False(t, busySale().choose(1, 40).presses, "zero is nobody")
+	require.InDelta(t, s.PressShare, float64(presses)/float64(n), 0.04)
+	require.InDelta(t, s.HoldShare, float64(holds)/float64(n), 0.04)
+	require.InDelta(t, s.StubbornShare, float64(stubborn)/float64(n), 0.04)
+	zero := busySale().choose(1, 40)
+	require.False(t, zero.presses || zero.hesitates || zero.block > 0, "zero is nobody")
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// Who is stubborn wants hot seats, and that changes nobody else: nor anything
+// about the stubborn but which seats they want.
+func TestStubbornBuyersAreTheSamePeople(t *testing.T) {
+	before, after := busySale(), busySale()
+	after.StubbornShare = 0.5
+	for k := range 500 {
+		was, is := before.choose(k+1, 40), after.choose(k+1, 40)
+		if is.block == 0 {
+			require.Equal(t, was, is)
+			continue
+		}
+		require.Equal(t, was.requests, is.requests)
+		require.Equal(t, was.jitters, is.jitters)
+		require.Equal(t, was.party, is.party)
+	}
 }

@@ -50,6 +50,15 @@ type Sale struct {
 	// five purchase ops of one lock at one moment, over new connections. Their
 	// Attempt is 0 to 4, so a witness of presses asks for MinAttempt 4.
 	PressShare float64 `json:"press_share,omitempty"`
+	// HoldShare is the part of the buyers who hesitate: they hold their seats for
+	// HoldFor more, before they buy, give back or walk away. A hold that lapses
+	// meanwhile is bought all the same, and refused. Allow for MaxOpen.
+	HoldShare float64       `json:"hold_share,omitempty"`
+	HoldFor   time.Duration `json:"hold_for,omitempty"`
+	// StubbornShare is the part of the buyers who want seats of the hot block and no
+	// others: up to four times they ask for some of it, whatever the map shows and
+	// however often they are refused. See crowd for how long a block stays hot.
+	StubbornShare float64 `json:"stubborn_share,omitempty"`
 	// OldTokens makes every buyer one of a few dozen guests who came in before the
 	// doors opened: nobody enters or opens an account during the sale, so that it
 	// goes on while auth is gone. Buyers who share a guest share nothing else.
@@ -111,12 +120,14 @@ func (s Sale) Validate() error {
 		check(rate >= 0 && rate <= maxRate, "%s %g per second: must lie between 0 and %d", name, rate, int(maxRate))
 	}
 	for name, share := range map[string]float64{"hot": s.HotShare, "register": s.RegisterShare, "purchase": s.PurchaseShare,
-		"abandon": s.AbandonShare, "extend": s.ExtendShare, "press": s.PressShare, "purchase and abandon": s.PurchaseShare + s.AbandonShare} {
+		"abandon": s.AbandonShare, "extend": s.ExtendShare, "press": s.PressShare, "hold": s.HoldShare, "stubborn": s.StubbornShare, "purchase and abandon": s.PurchaseShare + s.AbandonShare} {
 		check(share >= 0 && share <= 1.000001, "%s share %g: must lie between 0 and 1", name, share)
 	}
-	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "think": s.Think, "backoff": s.Backoff, "linger": s.Linger} {
+	for name, d := range map[string]time.Duration{"timeout": s.Timeout, "think": s.Think, "backoff": s.Backoff, "linger": s.Linger, "hold": s.HoldFor} {
 		check(d >= 0, "%s %s: must not be negative", name, d)
 	}
+	check((s.HoldShare > 0) == (s.HoldFor > 0), "hold share %g for %s: both or neither", s.HoldShare, s.HoldFor)
+	check(s.StubbornShare == 0 || s.HotSeats > 0, "stubborn share %g: there are no hot seats", s.StubbornShare)
 	check(!s.OldTokens || s.RegisterShare == 0, "old tokens: nobody opens an account, register share is %g", s.RegisterShare)
 	check(s.MaxOpen >= 0 && s.Attempts >= 0 && s.Polls >= 0 && s.MapEvery >= 0, "max_open, attempts, polls and map_every must not be negative")
 	return errors.Join(errs...)
