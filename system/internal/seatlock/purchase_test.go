@@ -188,6 +188,10 @@ func TestJanitor(t *testing.T) {
 	assert.Equal(t, unknown.ID, list[0].Purchase.LockID)
 	assert.Equal(t, unknown.Seats, list[0].Purchase.Seats)
 	require.NoError(t, list[0].Purchase.Validate())
+	now, err := f.rdb.Time(ctx).Result()
+	require.NoError(t, err)
+	assert.InDelta(t, now.Sub(list[0].Since).Seconds(), list[0].Age.Seconds(), 5, "by one clock")
+	assert.Greater(t, list[0].Age, time.Second, "it was begun a second before the other")
 	assert.True(t, list[1].Accepted)
 
 	require.ErrorIs(t, f.locks.Abandon(ctx, list[1]), ticket.ErrLockInUse, "what was accepted is never given up")

@@ -73,6 +73,7 @@ type Pending struct {
 	Purchase ticket.Purchase // without Node and AcceptedAt
 	Accepted bool            // the queue had it: it must never be abandoned
 	Since    time.Time       // last attempt, Redis's clock
+	Age      time.Duration   // since then, by Redis's clock too: no other may be compared with it
 }
 
 // Pending lists up to 1000 purchases whose last attempt is older than that, the
@@ -80,26 +81,27 @@ type Pending struct {
 func (l *Locks) Pending(ctx context.Context, olderThan time.Duration) ([]Pending, error) {
 	var out []Pending
 	err := l.guard.Do("pending", func() error {
-		old, err := l.oldest(ctx, olderThan)
+		now, old, err := l.oldest(ctx, olderThan)
 		if err != nil || len(old) == 0 {
 			return redisconn.Reading(err)
 		}
-		out, err = l.pending(ctx, old)
+		out, err = l.pending(ctx, now, old)
 		return redisconn.Reading(err)
 	})
 	return out, err
 }
 
-func (l *Locks) oldest(ctx context.Context, olderThan time.Duration) ([]redis.Z, error) {
-	now, err := l.rdb.Time(ctx).Result()
-	if err != nil {
-		return nil, err
+// oldest gives Redis's clock with what it is compared with.
+func (l *Locks) oldest(ctx context.Context, olderThan time.Duration) (now time.Time, old []redis.Z, err error) {
+	if now, err = l.rdb.Time(ctx).Result(); err != nil {
+		return now, nil, err
 	}
 	limit := strconv.FormatFloat(score(now.Add(-olderThan)), 'f', 3, 64)
-	return l.rdb.ZRangeByScoreWithScores(ctx, purchasingKey, &redis.ZRangeBy{Min: "-inf", Max: limit, Count: 1000}).Result()
+	old, err = l.rdb.ZRangeByScoreWithScores(ctx, purchasingKey, &redis.ZRangeBy{Min: "-inf", Max: limit, Count: 1000}).Result()
+	return now, old, err
 }
 
-func (l *Locks) pending(ctx context.Context, old []redis.Z) ([]Pending, error) {
+func (l *Locks) pending(ctx context.Context, now time.Time, old []redis.Z) ([]Pending, error) {
 	ids := make([]string, len(old))
 	for i, z := range old {
 		ids[i], _ = z.Member.(string)
@@ -114,7 +116,8 @@ func (l *Locks) pending(ctx context.Context, old []redis.Z) ([]Pending, error) {
 		if rec == nil { // only its entry is left; Abandon removes it
 			rec = &record{id: ids[i]}
 		}
-		out[i] = Pending{Purchase: rec.purchase(), Accepted: rec.state == StateAccepted, Since: time.UnixMilli(int64(z.Score * 1000))}
+		since := time.UnixMilli(int64(z.Score * 1000))
+		out[i] = Pending{Purchase: rec.purchase(), Accepted: rec.state == StateAccepted, Since: since, Age: now.Sub(since)}
 	}
 	return out, nil
 }

@@ -242,9 +242,10 @@ func settlement(lock string, row store.Record) seatlock.Settlement {
 
 // abandon frees the seats of a purchase that is nowhere: not in the ledger, not
 // in the queue, never accepted, and older than any message could still be on its
-// way.
+// way. How old it is, Redis's clock says alone: beside a consumer whose clock is
+// wrong by an hour, every purchase would look abandoned.
 func (r *Reconciler) abandon(ctx context.Context, p seatlock.Pending) error {
-	if p.Accepted || !r.drained() || time.Since(p.Since) < r.AbandonedAfter {
+	if p.Accepted || !r.drained() || p.Age < r.AbandonedAfter {
 		return nil
 	}
 	err := r.Locks.Abandon(ctx, p)
