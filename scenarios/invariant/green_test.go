@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -15,7 +16,10 @@ import (
 	"eventflow/scenarios/invariant"
 )
 
-const sale = 1001
+const (
+	sale  = 1001
+	price = 2500
+)
 
 // spec is what the histories of these tests must hold.
 func spec() invariant.Spec {
@@ -27,8 +31,11 @@ func spec() invariant.Spec {
 			{Name: "never an account", Phase: "cut", Kind: history.Register, Want: invariant.Match{Code: []int{201}},
 				Limit: invariant.AtMost, MinOps: 3},
 		},
-		NoHang:   map[history.Kind]invariant.Duration{history.Purchase: 3 * second, history.Seats: second},
-		Recovery: []invariant.RecoveryBound{{Kind: history.Seats, First: 2 * second, Last: 2 * second, MinOps: 5}},
+		NoHang:    map[history.Kind]invariant.Duration{history.Purchase: 3 * second, history.Seats: second},
+		Recovery:  []invariant.RecoveryBound{{Kind: history.Seats, First: 2 * second, Last: 2 * second, MinOps: 5}},
+		Stale:     &invariant.Stale{Fresh: 2 * second, Outage: 30 * second, Seats: second, Source: []string{"postgres"}},
+		Isolation: []invariant.Isolated{{Kind: history.Events, Phase: "cut", MinOps: 10}},
+		Retries:   &invariant.Retries{MaxRatio: 1.5, MinOps: 3, MaxConnects: 20},
 		Witnesses: []invariant.Witness{
 			{Name: "faults felt", Measure: invariant.CountFaults, Phase: "cut", Min: 1},
 			{Name: "time under fault", Measure: invariant.FaultMillis, Min: 5000},
@@ -93,7 +100,8 @@ func buyOp(lock string, seats []string, outcome history.Outcome) history.Op {
 
 func (s *simulation) settle(lock string, seats []string, status, reason string) {
 	l := s.h.Ledger
-	l.Purchases = append(l.Purchases, history.PurchaseRow{Transaction: tx(lock), Event: sale, Seats: seats, Status: status, Reason: reason})
+	l.Purchases = append(l.Purchases, history.PurchaseRow{
+		Transaction: tx(lock), Event: sale, Seats: seats, AmountCents: price * len(seats), Status: status, Reason: reason})
 	if status != "CONFIRMED" {
 		return
 	}
@@ -117,7 +125,7 @@ func (s *simulation) story(group int, start time.Duration) {
 		granted := now
 		now = s.op(now, lockOp(lock, seats, ttl))
 		if s.int(0, 1) == 1 {
-			s.op(now+s.ms(0, 100), conflictOp(seats))
+			now = s.op(now+s.ms(0, 100), conflictOp(seats))
 		}
 		var over bool
 		if now, over = s.turn(lock, seats, granted, now+s.ms(1, 900), ttl); over {
@@ -182,6 +190,11 @@ func (s *simulation) fixed() {
 
 	now = s.op(14*time.Second, lockOp("lock-n", []string{"Z-5"}, 600*time.Second))
 	s.op(now, buyOp("lock-n", []string{"Z-5"}, history.Refused))
+
+	s.op(15*time.Second, lockOp("lock-h", []string{"Z-6"}, 600*time.Second)) // never given back
+
+	now = s.op(18*time.Second, lockOp("lock-d", []string{"Z-9"}, 600*time.Second))
+	s.op(now, buyOp("lock-d", []string{"Z-9"}, history.Unknown)) // not decided yet
 }
 
 func (s *simulation) reads() {
@@ -196,6 +209,72 @@ func (s *simulation) reads() {
 	for range 4 {
 		s.op(12*time.Second+s.ms(0, 5000), history.Op{Kind: history.Register, Outcome: history.Refused, Code: 503, Claim: "none"})
 	}
+}
+
+// answers are what buyers are shown beside the seat maps, and what the doors say
+// to forgers.
+func (s *simulation) answers() {
+	for _, from := range []time.Duration{time.Second, 11 * time.Second} {
+		for i := range 10 {
+			s.fixedOp(from+time.Duration(i)*500*time.Millisecond, history.Op{Kind: history.Events, Outcome: history.OK, Code: 200})
+		}
+	}
+	for _, r := range []struct{ call, age, version int }{{5000, 1, 0}, {13000, 4, 0}, {19000, 7, 0}, {24000, 1, 2}, {26000, 0, 2}} {
+		s.fixedOp(time.Duration(r.call)*time.Millisecond, history.Op{Kind: history.Event, Outcome: history.OK, Code: 200,
+			Source: "copy", Version: r.version, Age: time.Duration(r.age) * time.Second})
+	}
+	s.fixedOp(5*time.Second, mapOp(0b111110))
+	s.fixedOp(25*time.Second, mapOp(0b110000))
+	s.fixedOp(16*time.Second, conflictOp([]string{"Z-5"}))
+	s.fixedOp(17*time.Second, conflictOp([]string{"Z-2", "Z-3"}))
+	s.fixedOp(18*time.Second, history.Op{Kind: history.Forge, Outcome: history.Refused, Code: 401, Forgery: "no-signature"})
+}
+
+// fixedOp is an op that takes ten milliseconds.
+func (s *simulation) fixedOp(call time.Duration, o history.Op) {
+	s.op(call, o)
+	last := &s.h.Ops[len(s.h.Ops)-1]
+	last.Return = last.Call + 10*time.Millisecond
+}
+
+// mapOp is a seat map whose n-th free bit stands for the n-th seat of the hall.
+func mapOp(free byte) history.Op {
+	return history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200, Source: "cache", Free: []byte{free}}
+}
+
+// evidence is what the auditor found when all was over.
+func (s *simulation) evidence() {
+	l := s.h.Ledger
+	l.Held = []history.SeatHold{
+		{Seat: "Z-1", State: "sold", TTL: -1},
+		{Seat: "Z-6", Lock: "lock-h", State: "locked", TTL: 300 * time.Second},
+		{Seat: "Z-9", Lock: "lock-d", State: "purchasing", TTL: -1},
+	}
+	l.Peers = []history.Peer{{Store: "redis", Client: "app-1", Addr: "127.0.0.1:50001", Proxied: true}}
+	l.After = map[string]float64{"goroutines:app-1": 60, "queue_ready": 9000}
+	s.h.Hall = []string{"Z-1", "Z-2", "Z-3", "Z-4", "Z-5", "Y-7"}
+	s.h.Updates = []history.Update{
+		{Version: 1, Call: 12 * time.Second, Return: 12050 * time.Millisecond},
+		{Version: 2, Call: 16 * time.Second, Return: 16050 * time.Millisecond},
+	}
+	for i := range s.h.Samples {
+		maps.Copy(s.h.Samples[i].Values, map[string]float64{
+			"double_sold": 0, "goroutines:app-1": 50, "requests:app-1": float64(i), "accepted:app-1_redis": float64(10 * i)})
+	}
+}
+
+// recount makes the hall show what the ledger says, at its price.
+func recount(h *history.History) {
+	hall := history.Hall{Seats: 500, PriceCents: price}
+	for i := range h.Ledger.Purchases {
+		row := &h.Ledger.Purchases[i]
+		row.AmountCents = price * len(row.Seats)
+		if row.Status == "CONFIRMED" && row.Event == sale {
+			hall.Sold += len(row.Seats)
+		}
+	}
+	hall.Free = hall.Seats - hall.Sold
+	h.Ledger.Hall = &hall
 }
 
 func drawGreen(t *rapid.T) history.History { return draw(t, rapid.IntRange(0, 12).Draw(t, "groups")) }
@@ -227,9 +306,12 @@ func draw(t *rapid.T, groups int) history.History {
 	}
 	s.fixed()
 	s.reads()
+	s.answers()
+	s.evidence()
 	for g := range groups {
 		s.story(g, s.ms(0, 30000))
 	}
+	recount(&s.h)
 	return renumber(s.h)
 }
 

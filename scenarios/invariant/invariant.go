@@ -39,21 +39,32 @@ func (v Verdict) Merge(w Verdict) Verdict {
 
 // The invariants, by the name that findings carry.
 const (
-	Sound          = "Sound"          // the history can be judged at all
-	NoLoss         = "NoLoss"         // an accepted purchase is in the ledger
-	ExactlyOnce    = "ExactlyOnce"    // once, with one ticket if confirmed and none if not
-	NoPhantom      = "NoPhantom"      // the ledger holds nothing that was refused or never asked for
-	NoDoubleSale   = "NoDoubleSale"   // a seat belongs to one confirmed purchase
-	AcceptConflict = "AcceptConflict" // an accepted purchase is not rejected later
-	RejectWitness  = "RejectWitness"  // a rejected one lost its seat to a confirmed one
-	StatusTruth    = "StatusTruth"    // a final status that a buyer was told is the ledger's
-	Contract       = "Contract"       // a "yes" says what the contract says
-	QueueAccounted = "QueueAccounted" // nothing is left in queues, no seat is stuck
-	LockMutex      = "LockMutex"      // no seat is held by two at once
-	Availability   = "Availability"   // the share of ops that are answered as promised
-	NoHang         = "NoHang"         // every op is answered in time
-	Recovery       = "Recovery"       // service returns within its bound after the heal
-	NonVacuity     = "NonVacuity"     // the fault bit and the risky path ran
+	Sound            = "Sound"            // the history can be judged at all
+	NoLoss           = "NoLoss"           // an accepted purchase is in the ledger
+	ExactlyOnce      = "ExactlyOnce"      // once, with one ticket if confirmed and none if not
+	NoPhantom        = "NoPhantom"        // the ledger holds nothing that was refused or never asked for
+	NoDoubleSale     = "NoDoubleSale"     // a seat belongs to one confirmed purchase
+	Conservation     = "Conservation"     // seats and money add up
+	AcceptConflict   = "AcceptConflict"   // an accepted purchase is not rejected later
+	RejectWitness    = "RejectWitness"    // a rejected one lost its seat to a confirmed one
+	StatusTruth      = "StatusTruth"      // a final status that a buyer was told is the ledger's
+	TerminalMonotone = "TerminalMonotone" // final means final
+	Contract         = "Contract"         // a "yes" says what the contract says
+	QueueAccounted   = "QueueAccounted"   // nothing is left in queues, no seat is stuck
+	LockMutex        = "LockMutex"        // no seat is held by two at once
+	LockLinear       = "LockLinear"       // each seat's locks happened as in some lock store that works
+	LockLiveness     = "LockLiveness"     // no seat is kept from buyers by what is over
+	StaleBound       = "StaleBound"       // what is shown is no older than promised
+	NoTimeTravel     = "NoTimeTravel"     // what is shown was written before
+	AuthSafety       = "AuthSafety"       // forged credentials open nothing
+	Availability     = "Availability"     // the share of ops that are answered as promised
+	NoHang           = "NoHang"           // every op is answered in time
+	Isolation        = "Isolation"        // what a fault does not touch does not suffer
+	RetryBudget      = "RetryBudget"      // trouble does not multiply itself
+	Recovery         = "Recovery"         // service returns within its bound after the heal
+	NoBypass         = "NoBypass"         // every connection to a store goes through a proxy
+	NoLeak           = "NoLeak"           // nothing crashed, nothing is kept
+	NonVacuity       = "NonVacuity"       // the fault bit and the risky path ran
 )
 
 // Finding is what one invariant found. A pass is a finding too: it says what was
@@ -109,31 +120,6 @@ const (
 	// of an unfinished drill it would blame EventFlow for the lab's hurry.
 	finished
 )
-
-type check struct {
-	name  string
-	stage stage
-	run   func(*view) []Finding
-}
-
-func checks() []check {
-	return []check{
-		{NoLoss, finished, noLoss},
-		{ExactlyOnce, always, exactlyOnce},
-		{NoPhantom, always, noPhantom},
-		{NoDoubleSale, always, noDoubleSale},
-		{AcceptConflict, always, acceptConflict},
-		{RejectWitness, finished, rejectWitness},
-		{StatusTruth, finished, statusTruth},
-		{Contract, always, keepsContract},
-		{QueueAccounted, finished, queueAccounted},
-		{LockMutex, always, lockMutex},
-		{Availability, finished, availability},
-		{NoHang, finished, noHang},
-		{Recovery, finished, recovery},
-		{NonVacuity, finished, nonVacuity},
-	}
-}
 
 // Judge judges the history by the spec in its own meta. It is pure and total: a
 // judge that panics has proved nothing, and that is an invalid finding.

@@ -155,6 +155,11 @@ func queueAccounted(v *view) []Finding {
 	if l.DeadLetter != v.spec.DeadLetters {
 		c.add("%d dead letters, %d expected", l.DeadLetter, v.spec.DeadLetters)
 	}
+	for _, id := range l.DeadID {
+		if p := v.intents[id]; p != nil && p.ok > 0 {
+			c.add("%s, accepted by %s, is among the dead letters", id, told(p.accepted))
+		}
+	}
 	for _, s := range l.Stuck {
 		c.add("seat %s is held by a purchase that has ended", s)
 	}

@@ -52,9 +52,10 @@ const defaultSlack = time.Second
 func lockMutex(v *view) []Finding {
 	var c cases
 	n := 0
-	for _, s := range sortedSeats(v.holds) {
-		n += len(v.holds[s])
-		overlaps(s, v.holds[s], &c)
+	for i := range v.locks.pages {
+		p := &v.locks.pages[i]
+		n += len(p.holds)
+		overlaps(p.seat, p.holds, &c)
 	}
 	return c.finding(LockMutex, "seats held by two locks at once", "certain holds", n)
 }
@@ -94,73 +95,21 @@ func until(d time.Duration) string {
 	return at(d)
 }
 
-// lockLife is everything that the history says of one lock.
-type lockLife struct {
-	event    int
-	seats    []string
-	grants   []hold        // uncut, as answered
-	releases []*history.Op // not refused
-	ends     time.Duration // earliest call of a purchase that may end it
-	kept     time.Duration // return of the first accepted purchase
-}
-
-func definiteHolds(v *view) map[seat][]hold {
-	lives := map[string]*lockLife{}
-	for i := range v.h.Ops {
-		if o := &v.h.Ops[i]; o.LockID != "" && o.Known() != history.Refused {
-			life := lives[o.LockID]
-			if life == nil {
-				life = &lockLife{ends: forever, kept: forever}
-				lives[o.LockID] = life
-			}
-			life.note(v, o)
-		}
-	}
-	bySeat := make(map[seat][]hold)
-	for _, life := range lives {
-		for _, h := range life.certain(v) {
-			distinct(life.seats, func(name string) {
-				s := seat{life.event, name}
-				bySeat[s] = append(bySeat[s], h)
-			})
-		}
-	}
-	return bySeat
-}
-
-func (l *lockLife) note(v *view, o *history.Op) {
-	if len(o.Seats) > 0 && len(l.seats) == 0 {
-		l.event, l.seats = o.Event, o.Seats
-	}
-	switch o.Kind {
-	case history.Lock, history.Extend:
-		if o.Outcome == history.OK {
-			l.grants = append(l.grants, hold{lock: o.LockID, asked: o.Call, from: o.Return, to: o.Call + o.Expires - v.slack()})
-		}
-	case history.Release:
-		l.releases = append(l.releases, o)
-	case history.Purchase:
-		l.bought(v, o)
-	}
-}
-
-func (l *lockLife) bought(v *view, o *history.Op) {
-	good := v.h.Ledger != nil && !v.hasStatus(o.Transaction, rejected)
-	if good && v.intents[o.Transaction].ok > 0 {
-		if o.Outcome == history.OK && o.Return < l.kept {
-			l.kept = o.Return
-			l.grants = append(l.grants, hold{lock: o.LockID, asked: o.Call, from: o.Return, to: forever, kept: true})
-		}
-		return
-	}
-	l.ends = min(l.ends, o.Call)
-}
-
 func (v *view) slack() time.Duration {
 	if v.spec.LeaseSlack > 0 {
 		return v.spec.LeaseSlack.D()
 	}
 	return defaultSlack
+}
+
+// defaultFloor is what the shop's contract gives back at least.
+const defaultFloor = 30 * time.Second
+
+func (v *view) holdFloor() time.Duration {
+	if v.spec.HoldFloor > 0 {
+		return v.spec.HoldFloor.D()
+	}
+	return defaultFloor
 }
 
 // certain cuts each grant at whatever may have ended it.

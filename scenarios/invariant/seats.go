@@ -18,7 +18,10 @@ func noDoubleSale(v *view) []Finding {
 		}
 	}
 	v.compareSold(owner, order, &c)
-	return c.finding(NoDoubleSale, "seats sold wrongly", "seats sold", len(owner))
+	looks := v.probes(&c)
+	f := c.finding(NoDoubleSale, "seats sold wrongly", "seats sold", len(owner))
+	f[0].Counts["probes"] = int64(looks)
+	return f
 }
 
 // owners is, for each seat, the different confirmed purchases that list it.

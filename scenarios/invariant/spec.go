@@ -17,6 +17,16 @@ type Spec struct {
 	Bounds   []Bound                   `json:"bounds,omitempty"`
 	NoHang   map[history.Kind]Duration `json:"no_hang,omitempty"` // longest wait for an answer, from sending
 	Recovery []RecoveryBound           `json:"recovery,omitempty"`
+	// Stale bounds the age of what is shown; nil: not judged.
+	Stale *Stale `json:"stale,omitempty"`
+	// Isolation is which ops a fault must not slow down.
+	Isolation []Isolated `json:"isolation,omitempty"`
+	// Retries bounds the shop's own traffic; nil: not judged.
+	Retries *Retries `json:"retries,omitempty"`
+	// Examine names invariants that must have had something to look at. Some need
+	// evidence that not every drill takes (peers, holds, a last sample); where it is
+	// missing they say so and pass, unless they are named here: then it is invalid.
+	Examine []string `json:"examine,omitempty"`
 	// Witnesses prove that the drill did what it is about. There must be at least
 	// one: a green drill without witnesses is not green.
 	Witnesses []Witness `json:"witnesses"`
@@ -24,6 +34,9 @@ type Spec struct {
 	// LeaseSlack is by how much a server's idea of a hold's end may be earlier than
 	// what it told the buyer; zero stands for a second, as answers count in seconds.
 	LeaseSlack Duration `json:"lease_slack,omitempty"`
+	// HoldFloor is what a buyer has left at least after a purchase that was refused
+	// for want of a queue; zero stands for 30 s, as in the shop's contract.
+	HoldFloor Duration `json:"hold_floor,omitempty"`
 	// Amnesia names the faults in which the lock store forgets what it knew: a hold
 	// does not survive one.
 	Amnesia []string `json:"amnesia,omitempty"`
@@ -83,6 +96,8 @@ type Match struct {
 	Problem []string          `json:"problem,omitempty"`
 	Node    []string          `json:"node,omitempty"`
 	MaxAge  Duration          `json:"max_age,omitempty"` // reads: zero allows any age
+	State   []string          `json:"state,omitempty"`   // status: queued, confirmed, rejected
+	Forgery []string          `json:"forgery,omitempty"` // forge: what was wrong with it
 	// MinAttempt allows only retries: 1 is the first repetition of an intent.
 	MinAttempt int `json:"min_attempt,omitempty"`
 }
@@ -90,6 +105,7 @@ type Match struct {
 // Matches says whether the op was answered so.
 func (m Match) Matches(o history.Op) bool {
 	return among(m.Outcome, o.Known()) && among(m.Code, o.Code) && among(m.Source, o.Source) &&
+		among(m.State, o.State) && among(m.Forgery, o.Forgery) &&
 		among(m.Claim, o.Claim) && among(m.Problem, o.Problem) && among(m.Node, o.Node) &&
 		(m.MaxAge == 0 || o.Age <= m.MaxAge.D()) && o.Attempt >= m.MinAttempt
 }
@@ -112,6 +128,7 @@ const (
 	CountLanded   Measure = "recovered" // those of them that are in the ledger
 	CountRejected Measure = "rejected"  // rejected purchases in the ledger
 	CountHolds    Measure = "holds"     // definite holds that LockMutex compared
+	CountUpdates  Measure = "updates"   // updates of the event that were committed
 )
 
 // Witness is proof that the drill exercised what it is about.
@@ -122,7 +139,11 @@ type Witness struct {
 	Kind    history.Kind `json:"kind,omitempty"`
 	Match   Match        `json:"match,omitzero"`
 	Series  string       `json:"series,omitempty"`
-	Min     int64        `json:"min"` // at least 1
+	// Layer limits CountFaults and FaultMillis to faults of a link, a process or
+	// data; Fault limits them to those of a name. Empty: all.
+	Layer history.Layer `json:"layer,omitempty"`
+	Fault string        `json:"fault,omitempty"`
+	Min   int64         `json:"min"` // at least 1
 }
 
 // Duration is a time.Duration that is written as "300ms".
@@ -184,7 +205,7 @@ func (s Spec) Validate() error {
 	for i, w := range s.Witnesses {
 		errs = append(errs, named(fmt.Sprintf("witness %d (%s)", i+1, w.Name), w.validate()))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.promises()...)...)
 }
 
 func named(what string, err error) error {
@@ -240,7 +261,7 @@ func (w Witness) validate() error {
 		if w.Series == "" {
 			return errors.New("series must be named")
 		}
-	case CountOps, CountFaults, FaultMillis, CountUnknown, CountLanded, CountRejected, CountHolds:
+	case CountOps, CountFaults, FaultMillis, CountUnknown, CountLanded, CountRejected, CountHolds, CountUpdates:
 	default:
 		return fmt.Errorf("unknown measure %q", w.Measure)
 	}

@@ -102,7 +102,7 @@ func TestNumbers(t *testing.T) {
 	require.True(t, n.Audited)
 	require.Equal(t, int64(9), *n.QueuedPeak)
 	require.Equal(t, n.Ops, n.OK+n.Refused+n.Unknown)
-	require.Equal(t, 38, n.CacheReads)
+	require.Equal(t, 40, n.CacheReads)
 	require.Equal(t, 12, n.CacheReadsFault)
 	require.GreaterOrEqual(t, n.UnknownPurchases, 2)
 	require.GreaterOrEqual(t, n.Recovered, 2)
@@ -136,13 +136,13 @@ func TestRecoveryTimeIsTheLastFailure(t *testing.T) {
 // TestTheFiguresOfThePlainHistory pins what each witness and each number counts.
 func TestTheFiguresOfThePlainHistory(t *testing.T) {
 	r := invariant.Judge(plain())
-	for i, want := range []int64{1, 9300, 1, 8, 9, 2, 2, 1, 7} {
+	for i, want := range []int64{1, 9300, 1, 8, 9, 3, 2, 1, 8} {
 		w := spec().Witnesses[i]
 		require.Equal(t, want, r.Of(invariant.NonVacuity)[i+1].Counts["seen"], w.Name)
 	}
 	n := r.Numbers
 	require.Equal(t, []int{2, 1, 1, 0}, []int{n.Accepted, n.AcceptedBaseline, n.AcceptedFault, n.AcceptedRecover})
-	require.Equal(t, []int{2, 3, 1, 2, 2}, []int{n.Persisted, n.Confirmed, n.Rejected, n.UnknownPurchases, n.Recovered})
+	require.Equal(t, []int{2, 3, 1, 3, 2}, []int{n.Persisted, n.Confirmed, n.Rejected, n.UnknownPurchases, n.Recovered})
 }
 
 func TestARiseIsCountedFromTheLowestEarlierValue(t *testing.T) {
@@ -173,6 +173,7 @@ func TestEvidenceNamesTheOffenders(t *testing.T) {
 
 	h = plain()
 	mutants[slices.IndexFunc(mutants, func(m mutant) bool { return m.flips == invariant.AcceptConflict })].change(&h)
+	recount(&h)
 	require.Contains(t, invariant.Judge(h).Failed()[0].Evidence[0], "in favour of tx-lock-w")
 }
 
@@ -186,7 +187,7 @@ func TestTheFirstSuccessIsNotUndoneByALaterFailure(t *testing.T) {
 
 func TestUnknownPurchasesAreCountedByTheirPhase(t *testing.T) {
 	s := spec()
-	for phase, want := range map[string]int64{history.Baseline: 1, "cut": 1, history.Recover: 0} {
+	for phase, want := range map[string]int64{history.Baseline: 1, "cut": 2, history.Recover: 0} {
 		s.Witnesses[5].Phase = phase
 		require.Equal(t, want, invariant.JudgeBy(plain(), s).Of(invariant.NonVacuity)[6].Counts["seen"], phase)
 	}

@@ -40,14 +40,14 @@ func TestAJudgeThatPanicsProvesNothing(t *testing.T) {
 		Meta: history.Meta{Spec: []byte(`{}`)}, Ops: []history.Op{{ID: 1, Outcome: history.OK, Kind: history.Events, Code: 200}},
 		Ledger: &history.Ledger{}, Complete: true,
 	}
-	boom := check{"Boom", always, func(*view) []Finding { panic("boom") }}
-	fine := check{"Fine", always, func(*view) []Finding { return []Finding{{Invariant: "Fine", Verdict: Pass}} }}
+	boom := check{name: "Boom", run: func(*view) []Finding { panic("boom") }}
+	fine := check{name: "Fine", run: func(*view) []Finding { return []Finding{{Invariant: "Fine", Verdict: Pass}} }}
 	r := judge(h, Spec{}, []check{boom, fine})
 	require.Equal(t, Invalid, r.Verdict)
 	require.Len(t, r.Of("Fine"), 1, "the other judges go on")
 	require.Contains(t, r.Of("Boom")[0].Detail, "boom")
 
-	bad := check{"Bad", always, func(*view) []Finding { return []Finding{{Invariant: "Bad", Verdict: Broken}} }}
+	bad := check{name: "Bad", run: func(*view) []Finding { return []Finding{{Invariant: "Bad", Verdict: Broken}} }}
 	require.Equal(t, Broken, judge(h, Spec{}, []check{boom, bad}).Verdict)
 	require.Equal(t, "Bad", judge(h, Spec{}, []check{boom, bad}).Failed()[0].Invariant, "broken comes first")
 }

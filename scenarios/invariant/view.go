@@ -3,6 +3,7 @@ package invariant
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +45,7 @@ type view struct {
 	rows    map[string][]int   // transaction -> places in the ledger
 	ledger  history.Ledger     // empty if there is none
 	owner   map[seat][]string  // confirmed purchases that list the seat
-	holds   map[seat][]hold    // definite holds
+	locks   *lockBook          // what became of locks
 	phases  []string           // op -> name of its phase
 }
 
@@ -63,7 +64,8 @@ func newView(h *history.History, spec Spec, final bool) *view {
 			v.purchase(&h.Ops[i])
 		}
 	}
-	v.owner, v.holds = v.owners(), definiteHolds(v)
+	v.owner = v.owners()
+	v.locks = newLockBook(v)
 	return v
 }
 
@@ -119,6 +121,8 @@ func told(o *history.Op) string {
 	}
 	return fmt.Sprintf("op %d %s at %s: %s)", o.ID, o.Kind, at(o.Call), answer)
 }
+
+func itoa(id int64) string { return strconv.FormatInt(id, 10) }
 
 func seats(names []string) string { return strings.Join(names, " ") }
 

@@ -66,7 +66,7 @@ func (v *view) measure(w Witness) (int64, error) {
 	case CountOps:
 		return v.countOps(w, from, to), nil
 	case CountFaults, FaultMillis:
-		n, lasted := v.faults(w.Phase)
+		n, lasted := v.faults(w)
 		if w.Measure == CountFaults {
 			return n, nil
 		}
@@ -83,6 +83,8 @@ func (v *view) measure(w Witness) (int64, error) {
 		return v.rejections(), nil
 	case CountHolds:
 		return v.countHolds(from, to), nil
+	case CountUpdates:
+		return v.updates(from, to), nil
 	}
 	return 0, fmt.Errorf("unknown measure %q", w.Measure)
 }
@@ -110,14 +112,33 @@ func (v *view) countOps(w Witness, from, to time.Duration) int64 {
 	return n
 }
 
-func (v *view) faults(phase string) (n int64, lasted time.Duration) {
+func (v *view) faults(w Witness) (n int64, lasted time.Duration) {
 	for _, f := range v.h.Faults {
-		if felt(f) && (phase == "" || f.Phase == phase) {
+		if felt(f) && (w.Phase == "" || f.Phase == w.Phase) && (w.Layer == "" || layer(f) == w.Layer) && (w.Fault == "" || f.Name == w.Fault) {
 			n++
 			lasted += f.HealAt - f.InForce
 		}
 	}
 	return n, lasted
+}
+
+// layer is what the fault broke.
+func layer(f history.Fault) history.Layer {
+	if f.Layer == "" {
+		return history.LinkLayer
+	}
+	return f.Layer
+}
+
+// updates counts the committed updates between two instants.
+func (v *view) updates(from, to time.Duration) int64 {
+	var n int64
+	for _, u := range v.h.Updates {
+		if u.Return > 0 && u.Call >= from && u.Call < to {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *view) series(w Witness, from, to time.Duration) (int64, error) {
@@ -172,8 +193,8 @@ func (v *view) rejections() int64 {
 
 func (v *view) countHolds(from, to time.Duration) int64 {
 	var n int64
-	for _, hs := range v.holds {
-		for _, h := range hs {
+	for i := range v.locks.pages {
+		for _, h := range v.locks.pages[i].holds {
 			if h.from >= from && h.from < to {
 				n++
 			}
