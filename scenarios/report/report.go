@@ -1,6 +1,6 @@
-// Package report writes down what a drill showed: for programs (result.json,
-// junit.xml), for a pull request (summary.md), for a terminal (the table) and for
-// whoever asks why.
+// Package report writes down what a drill showed: for people (report.html, and
+// index.html over all drills), for programs (result.json, junit.xml), for a pull
+// request (summary.md), for a terminal (the table) and for whoever asks why.
 //
 // Every text is a function of the history and the judgement on it. It must not
 // judge, run or measure anything itself.
@@ -53,7 +53,10 @@ type Result struct {
 	Stack    string            `json:"stack"` // native, docker, running
 	Event    int               `json:"event"` // the drill's own sale
 	Versions map[string]string `json:"versions,omitempty"`
-	Complete bool              `json:"complete"` // the drill reached its end
+	Complete bool              `json:"complete"`         // the drill reached its end
+	Mutant   string            `json:"mutant,omitempty"` // the bug that was planted
+	Duration float64           `json:"duration_ms"`      // to the last thing that the record speaks of
+	Rerun    string            `json:"rerun"`            // the command that plays the drill again
 
 	Findings []invariant.Finding `json:"findings"`
 	Numbers  invariant.Numbers   `json:"numbers"`
@@ -88,6 +91,7 @@ func NewResult(h history.History, r invariant.Report) Result {
 	res := Result{
 		Format: Format, Scenario: h.Meta.Scenario, Claim: h.Meta.Claim, Verdict: r.Verdict, Seed: h.Meta.Seed,
 		Base: h.Meta.Base, Stack: h.Meta.Stack, Event: h.Meta.Event, Versions: h.Meta.Versions, Complete: h.Complete,
+		Mutant: h.Meta.Mutant, Duration: millis(h.End()), Rerun: Rerun(h.Meta),
 		Findings: r.Findings, Numbers: r.Numbers, Phases: []Phase{}, Faults: []Fault{}, Notes: h.Notes,
 	}
 	for _, p := range h.Phases {
@@ -124,10 +128,28 @@ func WriteDrill(dir string, h history.History, r invariant.Report) error {
 	if err := put(dir, ResultFile, result.Bytes()); err != nil {
 		return err
 	}
-	return put(dir, WhyFile, []byte(Why(h, r)))
+	if err := put(dir, WhyFile, []byte(Why(h, r))); err != nil {
+		return err
+	}
+	return WritePage(dir, h, r, English)
 }
 
-// WriteRun writes the files that cover all drills of a run into dir.
+// WritePage writes report.html into a drill's folder, and the timeline of a seat
+// that two buyers held at once, if there is one. lang is as in WriteHTML.
+func WritePage(dir string, h history.History, r invariant.Report, lang string) error {
+	found, err := writeTimeline(dir, h)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := writePage(&text, h, r, lang, journalIn(dir), found); err != nil {
+		return err
+	}
+	return put(dir, PageFile, text.Bytes())
+}
+
+// WriteRun writes the files that cover all drills of a run into dir, and the index
+// of all drills in it anew.
 func WriteRun(dir string, drills []Drill) error {
 	var summary, junit bytes.Buffer
 	if err := WriteSummary(&summary, drills); err != nil {
@@ -139,7 +161,10 @@ func WriteRun(dir string, drills []Drill) error {
 	if err := put(dir, SummaryFile, summary.Bytes()); err != nil {
 		return err
 	}
-	return put(dir, JUnitFile, junit.Bytes())
+	if err := put(dir, JUnitFile, junit.Bytes()); err != nil {
+		return err
+	}
+	return WriteIndex(dir)
 }
 
 func put(dir, name string, text []byte) error {

@@ -1,0 +1,120 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"eventflow/scenarios/history"
+)
+
+// lane is one row over the charts: a fault and when it was in force. A fault that
+// comes and goes, as when links flap, keeps its lane.
+type lane struct {
+	Label string
+	Bands []band
+	Left  float64 // where the label stands, in percent; from the right if Right
+	Right bool
+}
+
+// mostLanes is how many faults get a lane: more would push the charts off the
+// screen. All of them stand in the table of faults.
+const mostLanes = 12
+
+// lanes are the rows of the faults, and how many were left out.
+func lanes(h history.History, a axis) (list []lane, more int) {
+	place := map[string]int{}
+	for _, f := range h.Faults {
+		label := faultLabel(f)
+		key := label + strings.Join(f.Links, " ")
+		i, ok := place[key]
+		switch {
+		case !ok && len(list) == mostLanes:
+			more++
+			continue
+		case !ok:
+			i = len(list)
+			place[key] = i
+			left := a.percent(f.Start)
+			list = append(list, lane{Label: label, Left: left, Right: left > 60})
+			if left > 60 {
+				list[i].Left = 100 - a.percent(max(f.Healed, f.Start))
+			}
+		}
+		list[i].Bands = append(list[i].Bands, a.bands(f)...)
+	}
+	return list, more
+}
+
+// shades are the bands of all faults, for the ground of the charts.
+func shades(h history.History, a axis) []band {
+	var list []band
+	for _, f := range h.Faults {
+		list = append(list, a.bands(f)...)
+	}
+	return list
+}
+
+// faultLabel names a fault in a few words: "cut postgres (5)".
+func faultLabel(f history.Fault) string {
+	name := f.Name
+	if f.Layer != "" && f.Layer != history.LinkLayer {
+		return strings.TrimSpace(name + " " + f.Service)
+	}
+	return strings.TrimSpace(name + " " + linksLabel(f.Links))
+}
+
+// linksLabel names one or two links in full, and more by the end they share.
+func linksLabel(links []string) string {
+	if len(links) <= 2 {
+		return strings.Join(links, " ")
+	}
+	from, to := ends(links[0])
+	for _, l := range links {
+		f, t := ends(l)
+		if f != from {
+			from = ""
+		}
+		if t != to {
+			to = ""
+		}
+	}
+	switch {
+	case to != "":
+		return fmt.Sprintf("→ %s (%d)", to, len(links))
+	case from != "":
+		return fmt.Sprintf("%s → (%d)", from, len(links))
+	}
+	return fmt.Sprintf("%s … (%d)", links[0], len(links))
+}
+
+// ends of a link, which is named after them: app-1_postgres.
+func ends(link string) (from, to string) {
+	from, to, _ = strings.Cut(link, "_")
+	return from, to
+}
+
+// stretch is a phase of the drill on the axis.
+type stretch struct {
+	Name        string  // empty: after the last phase, while queues drain and stores are read
+	X           float64 // where it begins, in units of the drawing
+	Left, Width float64 // percent
+}
+
+func stretches(h history.History, a axis) []stretch {
+	var list []stretch
+	var last time.Duration
+	for _, p := range h.Phases {
+		end := p.End
+		if end == 0 {
+			end = a.End
+		}
+		left := a.percent(p.Start)
+		list = append(list, stretch{p.Name, a.at(p.Start), left, max(a.percent(end)-left, 0)})
+		last = max(last, end)
+	}
+	if after := a.percent(last); len(list) > 0 && h.Ledger != nil && after < 100 {
+		list = append(list, stretch{"", a.at(last), after, 100 - after})
+	}
+	return list
+}
