@@ -20,6 +20,7 @@ func busySale() Sale {
 func TestChoicesAreAFunctionOfSeedAndBuyer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := busySale()
+		s.PressShare, s.HoldShare, s.HoldFor, s.StubbornShare = 0.5, 0.5, time.Second, 0.5
 		s.Seed = rapid.Uint64().Draw(t, "seed")
 		k := rapid.IntRange(1, 1_000_000).Draw(t, "buyer")
 		first := s.choose(k, 40)
@@ -29,6 +30,7 @@ func TestChoicesAreAFunctionOfSeedAndBuyer(t *testing.T) {
 		other.Seed++
 		require.NotEqual(t, first.requests, other.choose(k, 40).requests, "another seed, other request ids")
 		require.NotEqual(t, first.requests, s.choose(k+1, 40).requests, "another buyer, other request ids")
+		require.Equal(t, s.coldEvent(k), s.coldEvent(k))
 	})
 }
 

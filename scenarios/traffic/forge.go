@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"eventflow/scenarios/history"
-
-	"github.com/google/uuid"
 )
 
 // The names of what forgers try, as Op.Forgery has them, apart from the tokens of
@@ -101,13 +99,15 @@ func (r *run) plan(tokens []forgedToken, stranger string) {
 // reads, and one that would take a seat that nobody else wants.
 func (r *run) withTokens(tokens []forgedToken) (reads, locks []attack) {
 	seat, event := r.rest[len(r.rest)/2], r.sale.Event
+	chance := stream(r.sale.Seed, "forger's requests", event)
 	for _, token := range tokens {
 		reads = append(reads, attack{token.forgery, func(ctx context.Context, p *person, op history.Op) history.Op {
 			p.token = token.text
 			return p.forge(ctx, op, p.get("/api/purchases"))
 		}})
+		id := randomUUID(chance).String()
 		locks = append(locks, attack{token.forgery, func(ctx context.Context, p *person, op history.Op) history.Op {
-			body := map[string]any{"event_id": event, "seats": []string{seat}, "request_id": uuid.NewString()}
+			body := map[string]any{"event_id": event, "seats": []string{seat}, "request_id": id}
 			return p.forge(ctx, op, request{method: http.MethodPost, url: p.base + "/api/seats/lock", token: token.text, body: body})
 		}})
 	}

@@ -25,7 +25,7 @@ type Sale struct {
 	Registers float64 `json:"registers,omitempty"` // new accounts, per second (evenly spaced): each costs the shop a bcrypt hash
 
 	// Watchers read the event's own data, per second (evenly spaced). Op.Version is
-	// the number at the end of the event's name, see versionOf.
+	// 12 for an event whose name ends in " v12", and 0 for one without such an end.
 	Watchers float64 `json:"watchers,omitempty"`
 	// Cold reads ask, per second (evenly spaced), for an event that does not exist
 	// and that nobody has asked for before: no cache can answer. A sound shop
@@ -36,28 +36,36 @@ type Sale struct {
 	Logins float64 `json:"logins,omitempty"`
 	// Forgers make calls, per second (evenly spaced), that must be refused: with
 	// false tokens, a password that only begins like the right one, or a lock of
-	// somebody else's. They take turns; Op.Forgery says what was tried. The names
-	// are those of forged, LongPassword and ForeignLock.
+	// somebody else's. All ten forgeries are tried in the first ten calls, and all
+	// again on another route in the next nine. Op.Forgery says what was tried: the
+	// names are those of forged, LongPassword and ForeignLock. A sound shop answers 401 to a false token, 422 to the long
+	// password, 403 to a stranger (404 once Redis has forgotten the lock, 410 once
+	// it has lapsed), and 503 where it can not ask.
 	Forgers float64 `json:"forgers,omitempty"`
 
-	HotSeats      int     `json:"hot_seats,omitempty"`      // seats that a crowd wants at the same time
-	HotShare      float64 `json:"hot_share,omitempty"`      // part of the buyers who want them
+	// HotSeats is how many seats a crowd wants at the same time. A block of so many
+	// stays hot for 4*HotSeats buyers; then the next one is.
+	HotSeats      int     `json:"hot_seats,omitempty"`
+	HotShare      float64 `json:"hot_share,omitempty"`      // part of the buyers who want them first, and others if they are taken
 	RegisterShare float64 `json:"register_share,omitempty"` // part of the buyers who open an account first
 	PurchaseShare float64 `json:"purchase_share"`           // part of the buyers who buy what they hold
 	AbandonShare  float64 `json:"abandon_share,omitempty"`  // part who give it back; the rest walk away and let it lapse
 	ExtendShare   float64 `json:"extend_share,omitempty"`   // part who ask for more time first
 	// PressShare is the part of the buyers who press "buy" five times at once:
 	// five purchase ops of one lock at one moment, over new connections. Their
-	// Attempt is 0 to 4, so a witness of presses asks for MinAttempt 4.
+	// Attempt is 0 to 4 and the retries', if any, 5 and up: where nothing fails, a
+	// witness counts them by MinAttempt 4.
 	PressShare float64 `json:"press_share,omitempty"`
 	// HoldShare is the part of the buyers who hesitate: they hold their seats for
 	// HoldFor more, before they buy, give back or walk away. A hold that lapses
-	// meanwhile is bought all the same, and refused. Allow for MaxOpen.
+	// meanwhile they try to buy all the same. Whom the end of the sale finds
+	// hesitating goes home and lets the hold lapse. Mind MaxOpen.
 	HoldShare float64       `json:"hold_share,omitempty"`
 	HoldFor   time.Duration `json:"hold_for,omitempty"`
 	// StubbornShare is the part of the buyers who want seats of the hot block and no
 	// others: up to four times they ask for some of it, whatever the map shows and
-	// however often they are refused. See crowd for how long a block stays hot.
+	// however often they are refused. 60 buyers a second who all are, and 20 hot
+	// seats: over a hundred at a time, and more than a thousand conflicts in 8 s.
 	StubbornShare float64 `json:"stubborn_share,omitempty"`
 	// OldTokens makes every buyer one of a few dozen guests who came in before the
 	// doors opened: nobody enters or opens an account during the sale, so that it
@@ -77,10 +85,10 @@ type Sale struct {
 	// which seats it showed as free; 0: every 10th. The journal grows by a sixth
 	// of a byte per seat of the hall and noted read.
 	MapEvery int `json:"map_every,omitempty"`
-	// MaxOpen is how many sessions of each stream (buyers, readers, registers)
-	// may be open at once; 0: 2048, which is 30 buyers a second who all wait a
-	// minute for their purchase. An arrival beyond it is shed and counted: it is
-	// never made to wait, for that would hide the shop's stall.
+	// MaxOpen is how many sessions of each stream (buyers, readers ...) may be open
+	// at once; 0: 2048, which is 30 buyers a second who all wait a minute for their
+	// purchase. An arrival beyond it is shed and counted: it is never made to wait,
+	// for that would hide the shop's stall.
 	MaxOpen int `json:"max_open,omitempty"`
 }
 
