@@ -36,9 +36,9 @@ type Sale struct {
 	Logins float64 `json:"logins,omitempty"`
 	// Forgers make calls, per second (evenly spaced), that must be refused: with
 	// false tokens, a password that only begins like the right one, or a lock of
-	// somebody else's. All ten forgeries are tried in the first ten calls, and all
-	// again on another route in the next nine. Op.Forgery says what was tried: the
-	// names are those of forged, LongPassword and ForeignLock. A sound shop answers 401 to a false token, 422 to the long
+	// somebody else's. All ten forgeries are tried in the first ten calls, in the
+	// next nine the tokens and the lock on another route, and so on in turns.
+	// Op.Forgery says what was tried: the names are those of forged, LongPassword and ForeignLock. A sound shop answers 401 to a false token, 422 to the long
 	// password, 403 to a stranger (404 once Redis has forgotten the lock, 410 once
 	// it has lapsed), and 503 where it can not ask.
 	Forgers float64 `json:"forgers,omitempty"`
