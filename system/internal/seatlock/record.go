@@ -28,6 +28,7 @@ const (
 type record struct {
 	id      string
 	user    string
+	node    string // that began to buy it
 	event   int
 	seats   []string
 	amount  int
@@ -46,7 +47,7 @@ func parse(id string, h map[string]string) (*record, error) {
 	if len(h) == 0 {
 		return nil, nil
 	}
-	r := &record{id: id, user: h["user"], state: State(h["state"]), unknown: h["unknown"] == "1", reason: h["reason"]}
+	r := &record{id: id, user: h["user"], node: h["node"], state: State(h["state"]), unknown: h["unknown"] == "1", reason: h["reason"]}
 	for field := range h {
 		if strings.HasPrefix(field, openPrefix) {
 			r.open++
@@ -92,6 +93,6 @@ func (r *record) lock(redisNow, nodeNow time.Time) ticket.Lock {
 func (r *record) purchase() ticket.Purchase {
 	return ticket.Purchase{
 		Transaction: ticket.TransactionID(r.id), LockID: r.id, User: r.user,
-		Event: r.event, Seats: r.seats, AmountCents: r.amount,
+		Event: r.event, Seats: r.seats, AmountCents: r.amount, Node: r.node,
 	}
 }

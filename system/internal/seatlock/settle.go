@@ -70,7 +70,7 @@ func recordKeys(b ticket.Purchase) []string {
 
 // Pending is a purchase that has not been settled here.
 type Pending struct {
-	Purchase ticket.Purchase // without Node and AcceptedAt
+	Purchase ticket.Purchase // without AcceptedAt
 	Accepted bool            // the queue had it: it must never be abandoned
 	Since    time.Time       // last attempt, Redis's clock
 	Age      time.Duration   // since then, by Redis's clock too: no other may be compared with it

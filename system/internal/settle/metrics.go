@@ -4,9 +4,9 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // Metrics is what the consumer measures, beside the queue's own counters.
 type Metrics struct {
-	settled                              *prometheus.CounterVec
-	errors, rebuilds, dropped, abandoned prometheus.Counter
-	lag                                  prometheus.Histogram
+	settled                                       *prometheus.CounterVec
+	errors, rebuilds, dropped, abandoned, rescued prometheus.Counter
+	lag                                           prometheus.Histogram
 }
 
 // lagBuckets (seconds) reach from a healthy 20 ms batch to an outage of a class's
@@ -25,12 +25,13 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		rebuilds:  counter("epoch_rebuilds_total", "Times that Redis was filled from the ledger."),
 		dropped:   counter("consumer_marks_dropped_total", "Settled purchases that Redis was not told at once; the reconciler does it later."),
 		abandoned: counter("consumer_abandoned_total", "Purchases that never reached the queue and whose seats were freed."),
+		rescued:   counter("consumer_rescued_total", "Accepted purchases that the queue has lost and Redis still knew, written to the ledger."),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "eventflow_persist_lag_seconds",
 			Help: "From the node's acceptance of a purchase to its COMMIT.", Buckets: lagBuckets}),
 	}
 	for _, result := range []string{"confirmed", "rejected", "dup_confirmed", "dup_rejected", "poison"} {
 		m.settled.WithLabelValues(result) // a counter that starts at 0 has a rate from its first event on
 	}
-	reg.MustRegister(m.settled, m.errors, m.rebuilds, m.dropped, m.abandoned, m.lag)
+	reg.MustRegister(m.settled, m.errors, m.rebuilds, m.dropped, m.abandoned, m.rescued, m.lag)
 	return m
 }

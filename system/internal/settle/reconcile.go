@@ -220,16 +220,25 @@ func (r *Reconciler) settleSome(ctx context.Context, pending []seatlock.Pending)
 		return fmt.Errorf("look up pending purchases: %w", err)
 	}
 	var marks []seatlock.Settlement
+	var lost []ticket.Purchase
 	for _, p := range pending {
-		if row, ok := found[p.Purchase.Transaction]; ok {
+		row, ok := found[p.Purchase.Transaction]
+		switch {
+		case ok:
 			marks = append(marks, settlement(p.Purchase.LockID, row))
-			continue
-		}
-		if err := r.abandon(ctx, p); err != nil {
-			return err
+		case p.Accepted && r.drained():
+			lost = append(lost, accepted(p))
+		default:
+			if err := r.abandon(ctx, p); err != nil {
+				return err
+			}
 		}
 	}
-	if err := r.Locks.Settle(ctx, marks); err != nil {
+	rescued, err := r.rescue(ctx, lost)
+	if err != nil {
+		return err
+	}
+	if err := r.Locks.Settle(ctx, append(marks, rescued...)); err != nil {
 		return fmt.Errorf("mark pending purchases: %w", err)
 	}
 	return nil
@@ -238,6 +247,39 @@ func (r *Reconciler) settleSome(ctx context.Context, pending []seatlock.Pending)
 func settlement(lock string, row store.Record) seatlock.Settlement {
 	return seatlock.Settlement{Status: row.Status, Reason: row.Reason, Purchase: ticket.Purchase{Transaction: row.Transaction,
 		LockID: lock, User: row.User, Event: row.Event, Seats: row.Seats, AmountCents: row.AmountCents, Node: row.Node, AcceptedAt: row.AcceptedAt}}
+}
+
+// accepted is the message that a node sent for the purchase, but for the time: that
+// of its last attempt.
+func accepted(p seatlock.Pending) ticket.Purchase {
+	purchase := p.Purchase
+	purchase.AcceptedAt = p.Since
+	return purchase
+}
+
+// rescue writes purchases that the broker confirmed and no longer has: somebody
+// deleted the queue, or a disk was lost. Redis still knows all that was in their
+// messages. Should a message turn up after all, the ledger has its purchase, as
+// after any other second delivery.
+func (r *Reconciler) rescue(ctx context.Context, lost []ticket.Purchase) (marks []seatlock.Settlement, err error) {
+	if len(lost) == 0 {
+		return nil, nil
+	}
+	results, err := r.Ledger.SettleBatch(ctx, lost)
+	for i, result := range results {
+		switch {
+		case result.Err == nil:
+			marks = append(marks, seatlock.Settlement{Purchase: lost[i], Status: result.Status, Reason: result.Reason})
+			r.Metrics.rescued.Inc()
+			r.Log.Warn("the queue has lost a purchase, written from redis", "transaction_id", lost[i].Transaction, "result", string(result.Status))
+		case errors.Is(result.Err, store.ErrPoison): // its message is among the dead letters
+			r.Log.Debug("rescue: it can never be stored", "transaction_id", lost[i].Transaction, "err", result.Err)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("rescue purchases: %w", err)
+	}
+	return marks, err
 }
 
 // abandon frees the seats of a purchase that is nowhere: not in the ledger, not

@@ -54,6 +54,7 @@ func TestConsumer(t *testing.T) {
 	t.Run("redis without memory is rebuilt", func(t *testing.T) { testRebuild(t, s) })
 	t.Run("a new system is opened at once, and only once", func(t *testing.T) { testNewSystem(t, s) })
 	t.Run("pending purchases are settled or abandoned", func(t *testing.T) { testPending(t, s) })
+	t.Run("what the queue has lost is written from redis", func(t *testing.T) { testRescue(t, s) })
 }
 
 func newRig(t *testing.T, s servers) *rig {
@@ -272,6 +273,24 @@ func testPending(t *testing.T, s servers) {
 	r.seat(t, "D-2", ticket.Free)
 	r.seat(t, "D-3", ticket.Purchasing)
 	assert.Equal(t, 1.0, r.value(t, "eventflow_consumer_abandoned_total"))
+}
+
+// testRescue: the broker confirmed two purchases and has none of them. One node has
+// noted that it was accepted; of the other nobody knows whether it was sent at all.
+func testRescue(t *testing.T, s servers) {
+	r := newRig(t, s)
+	inBackground(t, settle.NewReconciler(r.reconcilerConfig).Run)
+	kept, doubtful := r.begin(t, "E-1"), r.begin(t, "E-2")
+	attempt, err := r.locks.BeginPurchase(context.Background(), kept, "guest-1", "app-1")
+	require.NoError(t, err)
+	require.NoError(t, r.locks.Accepted(context.Background(), attempt))
+	r.age(t, kept, 10*time.Second)
+	r.age(t, doubtful, 10*time.Second)
+	r.seat(t, "E-1", ticket.Sold)
+	r.seat(t, "E-2", ticket.Purchasing)
+	row := r.pg.Query(t, r.database, `select user_id || ' ' || status || ' ' || node || ' ' || amount_cents from purchases`)
+	assert.Equal(t, []string{"guest-1 CONFIRMED app-1 100"}, row)
+	assert.Equal(t, 1.0, r.value(t, "eventflow_consumer_rescued_total"))
 }
 
 // begin locks a seat and starts to buy it, as a node does before it publishes.
