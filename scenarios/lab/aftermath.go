@@ -92,10 +92,7 @@ func (d *drill) audit(ctx context.Context) error {
 	d.say("audit", "reading what the stores really hold")
 	ctx, cancel := context.WithTimeout(ctx, auditDeadline)
 	defer cancel()
-	// The last journey's own purchase may still be on its way.
-	if err := d.auditor.Drain(ctx, d.event, 0, func(string) {}); err != nil {
-		d.rec.Note("drain after the last journey: " + err.Error())
-	}
+	d.drainJourney(ctx)
 	ledger, err := d.auditor.Ledger(ctx, d.event)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -106,6 +103,16 @@ func (d *drill) audit(ctx context.Context) error {
 	ledger.At = d.rec.Now()
 	d.rec.Ledger(ledger)
 	return nil
+}
+
+// drainJourney waits for the last journey's own purchase, which may still be on its
+// way. What never drains must leave time to read what is there: it is the evidence.
+func (d *drill) drainJourney(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, auditDeadline/2)
+	defer cancel()
+	if err := d.auditor.Drain(ctx, d.event, 0, func(string) {}); err != nil {
+		d.rec.Note("drain after the last journey: " + err.Error())
+	}
 }
 
 // finish closes the journal, judges what it says, read back from the disk, and
@@ -127,6 +134,9 @@ func (d *drill) finish(complete bool) (Result, error) {
 	d.say("judge", string(res.Report.Verdict))
 	if err := report.WriteDrill(d.dir, res.History, res.Report); err != nil {
 		return res, fmt.Errorf("write report: %w", err)
+	}
+	if err := report.WriteIndex(filepath.Dir(d.dir)); err != nil {
+		return res, fmt.Errorf("list the drills: %w", err)
 	}
 	return res, d.copyLogs()
 }
