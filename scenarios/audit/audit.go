@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"eventflow/scenarios/stack"
@@ -28,6 +29,8 @@ type Config struct {
 	RedisAddr     string            // host:port
 	RedisPassword string            // empty: none
 	Health        map[string]string // EventFlow's programs: name -> base URL of /metrics
+	Shop          string            // base URL that buyers see; empty: the hall is not looked at
+	Toxiproxy     string            // base URL of the proxy server's API; empty: it is not asked
 
 	// QueueLag is how old RabbitMQ's word on a queue may be; 0: 6 s. Measured on
 	// 3.10: a quorum queue tells its totals every quorum_tick_interval, 5 s by
@@ -45,7 +48,8 @@ func ConfigOf(e stack.Endpoints) Config {
 	for service, base := range e.Health {
 		health[string(service)] = base
 	}
-	return Config{DSN: e.Observer, RabbitAPI: e.RabbitAPI, RedisAddr: e.RedisAddr, RedisPassword: e.RedisPassword, Health: health, QueueLag: e.QueueLag}
+	return Config{DSN: e.Observer, RabbitAPI: e.RabbitAPI, RedisAddr: e.RedisAddr, RedisPassword: e.RedisPassword, Health: health,
+		Shop: e.Shop, Toxiproxy: e.Toxiproxy, QueueLag: e.QueueLag}
 }
 
 // Deadlines of one look at one source. They are long for a healthy server on the
@@ -55,8 +59,8 @@ const (
 	openDeadline = 5 * time.Second
 )
 
-// observer is the name under which the auditor's own connections are known, so
-// that a search for clients that go round a proxy can leave them out.
+// observer is how the names begin under which the stores know those who go round the
+// proxies on purpose: a search for clients that should not leaves them out.
 const observer = "eventflow-observer"
 
 // Auditor observes one stack. It is safe for concurrent use.
@@ -67,6 +71,7 @@ type Auditor struct {
 	redis    *redis.Client
 	http     *http.Client
 	counters *counters
+	sale     atomic.Int64 // event of the sale that was opened last; 0: none
 }
 
 // Open connects to every source and fails if one of the stores does not answer
@@ -151,7 +156,7 @@ func (a *Auditor) NextEvent(ctx context.Context) (int, error) {
 }
 
 // OpenSale puts an event with rows of perRow seats at priceCents on sale. It may
-// be repeated.
+// be repeated. Samples look at the sale that was opened last.
 func (a *Auditor) OpenSale(ctx context.Context, event int, name string, rows, perRow, priceCents int) error {
 	if event < 1 || rows < 1 || perRow < 1 || priceCents < 0 {
 		return fmt.Errorf("open sale %d: %w", event, errors.New("event, rows and seats per row must be positive, the price not negative"))
@@ -160,5 +165,6 @@ func (a *Auditor) OpenSale(ctx context.Context, event int, name string, rows, pe
 	if err != nil {
 		return fmt.Errorf("open sale %d: %w", event, err)
 	}
+	a.sale.Store(int64(event))
 	return nil
 }

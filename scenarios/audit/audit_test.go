@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,10 @@ type house struct {
 	channel *amqp.Channel
 	node    *program
 	worker  *program
+	shop    *shop
+	proxies *httptest.Server
+	amqp    string            // host:port of the broker
+	via     map[string]string // store -> its proxy's address
 }
 
 // program is the /metrics of one of EventFlow's programs.
@@ -38,6 +43,7 @@ type program struct {
 	received  prometheus.Counter
 	held      prometheus.Gauge
 	dead      bool
+	more      string // text at the end of its page
 }
 
 func newProgram(t *testing.T) *program {
@@ -58,7 +64,8 @@ func newProgram(t *testing.T) *program {
 		if p.received != nil {
 			registry.MustRegister(p.received, p.held)
 		}
-		promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+		promhttp.HandlerFor(registry, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(w, r)
+		_, _ = w.Write([]byte(p.more)) // the auditor has gone: nobody to tell
 	}))
 	t.Cleanup(p.Close)
 	return p
@@ -73,7 +80,9 @@ func (p *program) restart() {
 
 func newHouse(t *testing.T) *house {
 	dsn, rdb, rabbit := audittest.Postgres(t), audittest.Redis(t), audittest.Rabbit(t)
-	h := &house{rdb: rdb, channel: rabbit.Channel(t), node: newProgram(t), worker: newProgram(t)}
+	h := &house{rdb: rdb, channel: rabbit.Channel(t), node: newProgram(t), worker: newProgram(t), shop: newShop(t)}
+	h.amqp = host(t, rabbit.AMQP)
+	h.proxied(t, dsn, rdb.Options().Addr, h.amqp)
 	h.node.received, h.worker.conflicts = nil, nil
 	var err error
 	h.Auditor, err = Open(t.Context(), Config{
@@ -85,8 +94,8 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// sale opens a sale of two rows of three seats.
-func (h *house) sale(t *testing.T) int {
+// open puts an event of two rows of three seats on sale.
+func (h *house) open(t *testing.T) int {
 	t.Helper()
 	event, err := h.NextEvent(t.Context())
 	require.NoError(t, err)
@@ -121,34 +130,42 @@ func (h *house) mark(t *testing.T, event int, seat, value string, left time.Dura
 func TestAuditor(t *testing.T) {
 	h := newHouse(t)
 	for name, test := range map[string]func(*testing.T, *house){
-		"a sale opens once and under an id of its own": openSale,
-		"ledger tells what the tables hold":            ledger,
-		"a ticket for no purchase is seen":             orphan,
-		"left-overs in redis are named":                leftovers,
-		"a sample sums over nodes and restarts":        samples,
-		"a silent source is missing, not zero":         silence,
-		"queue totals are true and fresh":              totals,
-		"drain waits for every source":                 drains,
-		"drain says what was left":                     drainFails,
+		"a sale opens once and under an id of its own":            openSale,
+		"ledger tells what the tables hold":                       ledger,
+		"a ticket for no purchase is seen":                        orphan,
+		"left-overs in redis are named":                           leftovers,
+		"a sample sums over nodes and restarts":                   samples,
+		"a silent source is missing, not zero":                    silence,
+		"queue totals are true and fresh":                         totals,
+		"drain waits for every source":                            drains,
+		"drain says what was left":                                drainFails,
+		"a quiet stack is drained in little more than the window": drainsAtOnce,
+		"a seat sold twice is seen while the sale goes on":        soldTwice,
+		"every program's own values are told":                     ownValues,
+		"connections are counted per link and store":              connections,
+		"a client that went round its proxy is named":             peers,
+		"the lock store's word on each seat":                      held,
+		"the hall is younger than the ledger":                     hall,
+		"dead letters are named and stay":                         deadLetters,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, h) })
 	}
 }
 
 func openSale(t *testing.T, h *house) {
-	event := h.sale(t)
+	event := h.open(t)
 	require.GreaterOrEqual(t, event, 100_000)
 	require.NoError(t, h.OpenSale(t.Context(), event, "Drill", 2, 3, 1000), "again is the same")
-	require.Greater(t, h.sale(t), event)
+	require.Greater(t, h.open(t), event)
 	require.Error(t, h.OpenSale(t.Context(), event, "no seats", 0, 3, 1000))
 }
 
 func ledger(t *testing.T, h *house) {
-	event, other := h.sale(t), 0
+	event, other := h.open(t), 0
 	winner := h.settle(t, "lock-1", event, "A-1", "A-2")
 	loser := h.settle(t, "lock-2", event, "A-2", "A-3")
 	require.Equal(t, winner, h.settle(t, "lock-1", event, "A-1", "A-2"), "a duplicate")
-	other = h.sale(t)
+	other = h.open(t)
 	h.settle(t, "lock-3", other, "A-1")
 
 	l, err := h.Ledger(t.Context(), event)
@@ -165,20 +182,20 @@ func ledger(t *testing.T, h *house) {
 }
 
 func orphan(t *testing.T, h *house) {
-	event := h.sale(t)
+	event := h.open(t)
 	nobody := uuid.NewString()
 	_, err := h.postgres.Exec(t.Context(), `insert into effects (transaction_id, kind) values ($1, 'ticket'), ($1, 'ticket')`, nobody)
 	require.NoError(t, err)
 	l, err := h.Ledger(t.Context(), event)
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{nobody: 2}, l.Effects)
-	l, err = h.Ledger(t.Context(), h.sale(t))
+	l, err = h.Ledger(t.Context(), h.open(t))
 	require.NoError(t, err)
 	require.Empty(t, l.Effects, "a later sale is not blamed for it")
 }
 
 func leftovers(t *testing.T, h *house) {
-	event := h.sale(t)
+	event := h.open(t)
 	sold := h.record(t, event, "confirmed", "A-1")
 	h.mark(t, event, "A-1", "sold:"+h.settle(t, sold, event, "A-1"), 0) // as it should be
 	held := h.record(t, event, "locked", "A-2")
@@ -195,7 +212,7 @@ func leftovers(t *testing.T, h *house) {
 	h.mark(t, event, "B-3", "lock:"+forever, 0)
 	open := h.record(t, event, "purchasing", "A-2")
 	require.NoError(t, h.rdb.ZAdd(t.Context(), "purchasing", redis.Z{Score: 1, Member: open}).Err())
-	foreign := h.record(t, h.sale(t), "purchasing", "A-2")
+	foreign := h.record(t, h.open(t), "purchasing", "A-2")
 	require.NoError(t, h.rdb.ZAdd(t.Context(), "purchasing", redis.Z{Score: 1, Member: foreign}).Err())
 	t.Cleanup(func() { h.rdb.Del(context.WithoutCancel(t.Context()), "purchasing") })
 
@@ -270,7 +287,7 @@ func (h *house) purge(t *testing.T) {
 }
 
 func drains(t *testing.T, h *house) {
-	event := h.sale(t)
+	event := h.open(t)
 	open := h.record(t, event, "purchasing", "A-1")
 	require.NoError(t, h.rdb.ZAdd(t.Context(), "purchasing", redis.Z{Score: 1, Member: open}).Err())
 	audittest.Publish(t, h.channel, "purchases", 1)
@@ -314,7 +331,7 @@ func drainFails(t *testing.T, h *house) {
 	defer cancel()
 	h.worker.dead = true
 	defer func() { h.worker.dead = false }()
-	err := h.Drain(ctx, h.sale(t), 0, nil)
+	err := h.Drain(ctx, h.open(t), 0, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "3 messages ready and 0 unacknowledged, the consumer does not say what it holds")
 }
@@ -325,13 +342,18 @@ func TestOpenNamesTheSourceThatDoesNotAnswer(t *testing.T) {
 }
 
 func TestBrokerThatTellsNoTotalsIsNotEmpty(t *testing.T) {
-	a := &Auditor{config: Config{Queue: "purchases"}}
+	a := &Auditor{config: Config{Queue: "purchases"}, http: http.DefaultClient}
 	for answer, want := range map[string]string{
 		`[{"name":"purchases"},{"name":"purchases.dead"}]`:                                         "tells no totals",
 		`[{"name":"purchases","messages_ready":0,"messages_unacknowledged":0},{"name":"another"}]`: "has 1 of the two",
-		`{"error":"not_authorised"}`:                                                               "read the broker's queues",
+		`{"error":"not_authorised"}`:                                                               "read the answer",
 	} {
-		_, err := a.depthOf(json.NewDecoder(strings.NewReader(answer)))
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
+		defer api.Close()
+		var err error
+		a.rabbit, err = url.Parse(api.URL)
+		require.NoError(t, err)
+		_, err = a.queues(t.Context())
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -20,18 +20,18 @@ type quiet struct {
 // Drain waits until nothing of the event is under way any more: no message ready
 // or unacknowledged, none held by the consumer, no purchase that Redis counts as
 // being bought, and nothing of that changed in any look for quiesce, or for
-// Config.QueueLag if that is longer: what the broker says may be that old. It
-// wants two looks at least. progress is told what is left whenever that changes.
+// Config.QueueLag if that is longer: what the broker says may be that old. It wants
+// two looks at least, the last of which begins that long after the first has ended,
+// so a stack that is quiet from the start takes little more than that. progress is told what is left whenever that changes.
 //
 // When ctx ends first, the error says what was left.
 func (a *Auditor) Drain(ctx context.Context, event int, quiesce time.Duration, progress func(left string)) error {
 	window := max(quiesce, a.config.QueueLag)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
 	last := quiet{left: []string{"unknown, no look was finished"}}
 	told := ""
-	var since time.Time // of the looks that are equal and empty; zero: the last was not
+	var since time.Time // when the first of the looks ended that are equal and empty; zero: the last was not
 	for {
+		begun := time.Now()
 		now := a.look(ctx, event)
 		switch {
 		case ctx.Err() != nil: // a look that was cut short says nothing
@@ -40,7 +40,7 @@ func (a *Auditor) Drain(ctx context.Context, event int, quiesce time.Duration, p
 			since = time.Time{}
 		case since.IsZero() || now.rows != last.rows || now.received != last.received:
 			since = time.Now()
-		case time.Since(since) >= window:
+		case begun.Sub(since) >= window:
 			return nil
 		}
 		last = now
@@ -51,9 +51,18 @@ func (a *Auditor) Drain(ctx context.Context, event int, quiesce time.Duration, p
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("drain event %d: %w; left: %s", event, ctx.Err(), last)
-		case <-tick.C:
+		case <-time.After(untilNext(since, window)):
 		}
 	}
+}
+
+// untilNext is the pause before the next look: the one that may be the last comes as
+// soon as the window has passed.
+func untilNext(since time.Time, window time.Duration) time.Duration {
+	if since.IsZero() {
+		return pollEvery
+	}
+	return min(pollEvery, max(0, time.Until(since.Add(window))))
 }
 
 // String is what is left, for people.

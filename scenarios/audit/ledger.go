@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"eventflow/scenarios/history"
 
@@ -10,21 +11,39 @@ import (
 )
 
 // Ledger reads what the stores hold for one event: the three tables in one
-// snapshot, then the queues and Redis. Drain first, or it is half a picture. At
-// is left to the caller, whose clock it is.
+// snapshot, then the queues, Redis, the hall as the shop shows it, and who is
+// connected. Drain first, or it is half a picture. At is left to the caller, whose
+// clock it is, and Died to whoever has the logs.
 func (a *Auditor) Ledger(ctx context.Context, event int) (history.Ledger, error) {
+	l, err := a.ledger(ctx, event)
+	if err != nil {
+		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+	}
+	return l, nil
+}
+
+func (a *Auditor) ledger(ctx context.Context, event int) (history.Ledger, error) {
 	l, err := a.tables(ctx, event)
 	if err != nil {
-		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+		return l, err
 	}
+	read := time.Now()
 	d, err := a.queues(ctx)
 	if err != nil {
-		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+		return l, err
 	}
 	l.Ready, l.Unacked, l.DeadLetter = d.Ready, d.Unacked, d.DeadLetter
-	if l.Stuck, err = a.stuck(ctx, event, l.Purchases); err != nil {
-		return history.Ledger{}, fmt.Errorf("audit event %d: %w", event, err)
+	if l.DeadID, err = a.deadIDs(ctx, d.DeadLetter); err != nil {
+		return l, err
 	}
+	if l.Held, l.Stuck, err = a.seats(ctx, event, l.Purchases); err != nil {
+		return l, err
+	}
+	l.Hall = a.hall(ctx, event, len(l.Sold), read)
+	if l.Peers, err = a.peers(ctx); err != nil {
+		return l, err
+	}
+	l.After = a.Sample(ctx)
 	return l, nil
 }
 
@@ -92,10 +111,25 @@ func effects(ctx context.Context, tx pgx.Tx, event int) (map[string]int, error) 
 	return sent, err
 }
 
-// rows is how many purchases the ledger has, of all events.
-func (a *Auditor) rows(ctx context.Context) (n int, err error) {
-	err = a.postgres.QueryRow(ctx, `select count(*) from purchases`).Scan(&n)
-	return n, err
+// ledgerNow are the values of a sample that the ledger has, in one snapshot. Seats
+// sold twice are looked for in what the purchases themselves list: the table of
+// sold seats has a key that would hide them.
+func (a *Auditor) ledgerNow(ctx context.Context) map[string]float64 {
+	var rows, double, half float64
+	sale := a.sale.Load()
+	err := a.postgres.QueryRow(ctx, `with listed as materialized (
+			select seat, count(*) as times from purchases, unnest(seats) seat where event_id = $1 and status = 'CONFIRMED' group by seat)
+		select (select count(*) from purchases)::float8,
+			(select count(*) from listed where times > 1)::float8,
+			abs((select coalesce(sum(times), 0) from listed) - (select count(*) from sold_seats where event_id = $1))::float8`, sale).
+		Scan(&rows, &double, &half)
+	switch {
+	case err != nil:
+		return nil
+	case sale == 0:
+		return map[string]float64{"ledger_rows": rows}
+	}
+	return map[string]float64{"ledger_rows": rows, "double_sold": double, "half_sold": half}
 }
 
 // rowsOf is how many purchases of one event the ledger has.

@@ -43,21 +43,42 @@ type claim struct {
 // transaction is the purchase that the lock can become.
 func (c claim) transaction() string { return uuid.NewSHA1(transactions, []byte(c.id)).String() }
 
-// stuck finds seats of the event that are kept from the next buyer by something
-// that is over, and purchases that still count as under way.
-func (a *Auditor) stuck(ctx context.Context, event int, ledger []history.PurchaseRow) ([]string, error) {
+// seats tells what Redis says of the event's seats, and which of them are kept from
+// the next buyer by something that is over; purchases that still count as under way
+// are among those.
+func (a *Auditor) seats(ctx context.Context, event int, ledger []history.PurchaseRow) ([]history.SeatHold, []string, error) {
 	marks, err := a.marks(ctx, event)
 	if err != nil {
-		return nil, fmt.Errorf("read seats in redis: %w", err)
+		return nil, nil, fmt.Errorf("read seats in redis: %w", err)
 	}
 	underWay, err := a.underWay(ctx, event)
 	if err != nil {
-		return nil, fmt.Errorf("read purchases under way in redis: %w", err)
+		return nil, nil, fmt.Errorf("read purchases under way in redis: %w", err)
 	}
 	claims, err := a.claims(ctx, lockIDs(marks))
 	if err != nil {
-		return nil, fmt.Errorf("read locks in redis: %w", err)
+		return nil, nil, fmt.Errorf("read locks in redis: %w", err)
 	}
+	return holds(marks, claims), stuck(marks, claims, underWay, ledger), nil
+}
+
+// holds is what Redis says of each seat, by seat.
+func holds(marks []mark, claims map[string]claim) []history.SeatHold {
+	out := make([]history.SeatHold, 0, len(marks))
+	for _, m := range marks {
+		h := history.SeatHold{Seat: m.seat, TTL: m.left}
+		if id, ok := m.lock(); ok {
+			h.Lock, h.State = id, claims[id].state
+		} else if strings.HasPrefix(m.value, soldPrefix) {
+			h.State = "sold"
+		}
+		out = append(out, h)
+	}
+	slices.SortFunc(out, func(a, b history.SeatHold) int { return strings.Compare(a.Seat, b.Seat) })
+	return out
+}
+
+func stuck(marks []mark, claims, underWay map[string]claim, ledger []history.PurchaseRow) []string {
 	status := make(map[string]string, len(ledger))
 	for _, p := range ledger {
 		status[p.Transaction] = p.Status
@@ -73,7 +94,7 @@ func (a *Auditor) stuck(ctx context.Context, event int, ledger []history.Purchas
 			strings.Join(c.seats, ","), c.transaction(), c.id, c.state, status[c.transaction()]))
 	}
 	slices.Sort(out)
-	return out, nil
+	return out
 }
 
 // stuck says why the mark should not be there; empty: it may.

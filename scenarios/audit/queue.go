@@ -1,10 +1,15 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"strings"
 )
 
 // depth is what the broker says of the queue, at most Config.QueueLag ago.
@@ -17,40 +22,62 @@ type depth struct {
 // queues asks the broker for totals alone: the same API's statistics are
 // collected on a second timer, and twice as old.
 func (a *Auditor) queues(ctx context.Context) (depth, error) {
-	u := a.rabbit.JoinPath("/api/queues/")
-	u.Path, u.RawPath = u.Path+"/", u.Path+"%2F" // the virtual host is called "/"
-	u.RawQuery = "disable_stats=true&enable_queue_totals=true"
-	user := u.User
-	u.User = nil
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
+	var all []queueTotals
+	if err := a.broker(ctx, http.MethodGet, "/api/queues/%2F", "disable_stats=true&enable_queue_totals=true", nil, &all); err != nil {
 		return depth{}, fmt.Errorf("ask the broker for its queues: %w", err)
 	}
-	if password, ok := user.Password(); ok {
-		req.SetBasicAuth(user.Username(), password)
+	return a.depthOf(all)
+}
+
+// queueTotals is a queue on the broker's list.
+type queueTotals struct {
+	Name    string `json:"name"`
+	Ready   *int   `json:"messages_ready"`
+	Unacked *int   `json:"messages_unacknowledged"`
+}
+
+// broker asks the management API. The path is as it goes out: the virtual host "/"
+// is written %2F. question is sent if it is not nil.
+func (a *Auditor) broker(ctx context.Context, method, path, query string, question, answer any) error {
+	u := *a.rabbit
+	u.User, u.RawQuery = nil, query
+	var body io.Reader
+	if question != nil {
+		text, err := json.Marshal(question)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	unescaped, err := url.PathUnescape(path)
+	if err != nil {
+		return err
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/")+unescaped, strings.TrimRight(u.EscapedPath(), "/")+path
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return err
+	}
+	if password, ok := a.rabbit.User.Password(); ok {
+		req.SetBasicAuth(a.rabbit.User.Username(), password)
 	}
 	resp, err := a.http.Do(req)
 	if err != nil {
-		return depth{}, fmt.Errorf("ask the broker for its queues: %w", err)
+		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return depth{}, fmt.Errorf("ask the broker for its queues: %s", resp.Status)
+		return errors.New(resp.Status)
 	}
-	return a.depthOf(json.NewDecoder(resp.Body))
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return nil
 }
 
 // depthOf reads the list. A queue that is not there, or says nothing of its
 // messages, is an error: zero would read as drained.
-func (a *Auditor) depthOf(answer *json.Decoder) (depth, error) {
-	var queues []struct {
-		Name    string `json:"name"`
-		Ready   *int   `json:"messages_ready"`
-		Unacked *int   `json:"messages_unacknowledged"`
-	}
-	if err := answer.Decode(&queues); err != nil {
-		return depth{}, fmt.Errorf("read the broker's queues: %w", err)
-	}
+func (a *Auditor) depthOf(queues []queueTotals) (depth, error) {
 	var d depth
 	found := 0
 	for _, q := range queues {

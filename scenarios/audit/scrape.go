@@ -1,9 +1,13 @@
 package audit
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -12,114 +16,93 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// series is one value of a sample that EventFlow's programs count themselves,
-// summed over them.
+// series is one value of a sample that EventFlow's programs count themselves.
 type series struct {
-	name   string            // in the sample
-	metric string            // at /metrics
-	labels map[string]string // which of its children
+	name   string              // in the sample
+	metric string              // at /metrics
+	labels map[string][]string // which of its children: label -> any of these values
+	each   bool                // a value for each program, called "<name>:<program>"; else their sum
+	of     string              // only what programs tell whose names begin so
 }
 
 // counted are the values that drills use as witnesses.
 var counted = []series{
-	{"consumer_received", "eventflow_consumer_received_total", nil},
-	{"consumer_redelivered", "eventflow_consumer_redelivered_total", nil},
-	{"consumer_duplicates", "eventflow_consumer_settled_total", map[string]string{"result": "dup_confirmed"}},
-	{inflight, "eventflow_consumer_inflight", nil},
-	{"cache_hits", "eventflow_cache_reads_total", map[string]string{"result": "hit"}},
-	{"cache_stale", "eventflow_cache_reads_total", map[string]string{"result": "stale"}},
-	{"cache_misses", "eventflow_cache_reads_total", map[string]string{"result": "miss"}},
-	{"cache_direct", "eventflow_cache_reads_total", map[string]string{"result": "direct"}},
-	{"lock_conflicts", "eventflow_lock_total", map[string]string{"result": "conflict"}},
-	{"lock_unknown", "eventflow_lock_total", map[string]string{"result": "unknown"}},
-	{"publish_accepted", "eventflow_publish_total", map[string]string{"outcome": "accepted"}},
-	{"publish_unknown", "eventflow_publish_total", map[string]string{"outcome": "unknown"}},
+	{name: "consumer_received", metric: "eventflow_consumer_received_total"},
+	{name: "consumer_redelivered", metric: "eventflow_consumer_redelivered_total"},
+	{name: "consumer_duplicates", metric: "eventflow_consumer_settled_total", labels: map[string][]string{"result": {"dup_confirmed"}}},
+	{name: inflight, metric: "eventflow_consumer_inflight"},
+	{name: "cache_hits", metric: "eventflow_cache_reads_total", labels: map[string][]string{"result": {"hit"}}},
+	{name: "cache_stale", metric: "eventflow_cache_reads_total", labels: map[string][]string{"result": {"stale"}}},
+	{name: "cache_misses", metric: "eventflow_cache_reads_total", labels: map[string][]string{"result": {"miss"}}},
+	{name: "cache_direct", metric: "eventflow_cache_reads_total", labels: map[string][]string{"result": {"direct"}}},
+	{name: "lock_conflicts", metric: "eventflow_lock_total", labels: map[string][]string{"result": {"conflict"}}},
+	{name: "lock_unknown", metric: "eventflow_lock_total", labels: map[string][]string{"result": {"unknown"}}},
+	{name: "publish_accepted", metric: "eventflow_publish_total", labels: map[string][]string{"outcome": {"accepted"}}},
+	{name: "publish_unknown", metric: "eventflow_publish_total", labels: map[string][]string{"outcome": {"unknown"}}},
+	{name: "epoch_rebuilds", metric: "eventflow_epoch_rebuilds_total"},
+	// The nodes may only read PostgreSQL. What their own breaker refused, or what
+	// never ended, the store has not answered.
+	{name: "store_reads", metric: "eventflow_dependency_requests_total", of: "app-",
+		labels: map[string][]string{"dependency": {"postgres"}, "outcome": {"ok", "refused"}}},
+	{name: "requests", metric: "eventflow_http_requests_total", each: true},
+	{name: "goroutines", metric: "go_goroutines", each: true},
+	{name: "fds", metric: "process_open_fds", each: true},
 }
 
 // inflight is how many messages the consumer holds.
 const inflight = "consumer_inflight"
 
-// counters turns what single programs say into sums that only rise: a program
-// that starts again counts from zero, and what it had counted before stays
-// counted.
-type counters struct {
-	mu    sync.Mutex
-	last  map[string]map[string]float64 // series -> program -> last value
-	above map[string]map[string]float64 // series -> program -> sum before its restarts
-}
-
-func newCounters() *counters {
-	return &counters{last: map[string]map[string]float64{}, above: map[string]map[string]float64{}}
-}
-
-// see takes one program's value.
-func (c *counters) see(name, program string, value float64, gauge bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.last[name] == nil {
-		c.last[name], c.above[name] = map[string]float64{}, map[string]float64{}
-	}
-	if last := c.last[name][program]; value < last && !gauge {
-		c.above[name][program] += last
-	}
-	c.last[name][program] = value
-}
-
-// sum adds up a series. It is missing when nobody has ever told it, or when
-// somebody who has told it before does not answer now: a part of a sum looks
-// like a drop.
-func (c *counters) sum(name string, answered map[string]bool) (total float64, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for program, value := range c.last[name] {
-		if !answered[program] {
-			return 0, false
-		}
-		total += value + c.above[name][program]
-	}
-	return total, len(c.last[name]) > 0
-}
-
-// scrape asks every program at once and gives the sums.
+// scrape asks every program, and the proxy server, at once and gives the sums.
 func (a *Auditor) scrape(ctx context.Context) map[string]float64 {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	answered := map[string]bool{}
-	for program, base := range a.config.Health {
+	ask := func(who string, read func() error) {
 		all.Go(func() {
-			families, err := a.metrics(ctx, base)
-			if err != nil {
+			if read() != nil {
 				return // its series are missing from the sums
 			}
-			a.see(program, families)
 			mu.Lock()
 			defer mu.Unlock()
-			answered[program] = true
+			answered[who] = true
 		})
 	}
-	all.Wait()
-	sums := map[string]float64{}
-	for _, s := range counted {
-		if total, ok := a.counters.sum(s.name, answered); ok {
-			sums[s.name] = total
-		}
+	for program, base := range a.config.Health {
+		ask(program, func() error { return a.program(ctx, program, base) })
 	}
-	return sums
+	if a.config.Toxiproxy != "" {
+		ask(proxyServer, func() error { return a.accepted(ctx) })
+	}
+	all.Wait()
+	return a.counters.sums(answered)
 }
 
-// see takes the series that a program tells. A metric without a fitting child
+// program takes the series that a program tells. A metric without a fitting child
 // counts zero: its first event has yet to come. A program that does not tell the
 // metric at all counts other things.
-func (a *Auditor) see(program string, families map[string]*dto.MetricFamily) {
+func (a *Auditor) program(ctx context.Context, program, base string) error {
+	families, err := a.metrics(ctx, base)
+	if err != nil {
+		return err
+	}
 	for _, s := range counted {
-		if f := families[s.metric]; f != nil {
-			a.counters.see(s.name, program, s.of(f), f.GetType() == dto.MetricType_GAUGE)
+		if f := families[s.metric]; f != nil && strings.HasPrefix(program, s.of) {
+			a.counters.see(s.called(program), program, s.sum(f), f.GetType() == dto.MetricType_GAUGE)
 		}
 	}
+	return nil
 }
 
-// of adds up the fitting children of a metric.
-func (s series) of(f *dto.MetricFamily) (total float64) {
+// called is the value's name in a sample.
+func (s series) called(program string) string {
+	if s.each {
+		return s.name + ":" + program
+	}
+	return s.name
+}
+
+// sum adds up the fitting children of a metric.
+func (s series) sum(f *dto.MetricFamily) (total float64) {
 	for _, m := range f.GetMetric() {
 		if s.fits(m) {
 			total += m.GetCounter().GetValue() + m.GetGauge().GetValue() // one of them is absent: zero
@@ -131,7 +114,7 @@ func (s series) of(f *dto.MetricFamily) (total float64) {
 func (s series) fits(m *dto.Metric) bool {
 	matched := 0
 	for _, l := range m.GetLabel() {
-		if want, ok := s.labels[l.GetName()]; ok && want == l.GetValue() {
+		if slices.Contains(s.labels[l.GetName()], l.GetValue()) {
 			matched++
 		}
 	}
@@ -151,10 +134,30 @@ func (a *Auditor) metrics(ctx context.Context, base string) (map[string]*dto.Met
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask for metrics: %s", resp.Status)
 	}
+	page, err := relevant(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(resp.Body)
+	families, err := parser.TextToMetricFamilies(page)
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
 	return families, nil
+}
+
+// relevant is what a page of metrics says of the counted ones, types included. The
+// rest is nine tenths of the page, and to parse it four times a second would cost
+// the machine that is being measured.
+func relevant(page io.Reader) (*bytes.Buffer, error) {
+	var kept bytes.Buffer
+	lines := bufio.NewScanner(page)
+	for lines.Scan() {
+		name := bytes.TrimPrefix(lines.Bytes(), []byte("# TYPE "))
+		if end := bytes.IndexAny(name, " {"); end > 0 && slices.ContainsFunc(counted, func(s series) bool { return s.metric == string(name[:end]) }) {
+			kept.Write(lines.Bytes())
+			kept.WriteByte('\n')
+		}
+	}
+	return &kept, lines.Err()
 }
