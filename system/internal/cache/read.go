@@ -116,35 +116,45 @@ func through[T any](ctx context.Context, c *Cache, k *kind[T], id int) (Read[T],
 		wait = c.o.Wait
 	}
 	begun := time.Now()
-	v, err := refresh(ctx, c, k, id, now, wait)
+	l, err := refresh(ctx, c, k, id, now, wait)
 	switch {
-	case err == nil:
-		return Read[T]{Value: v, Result: Miss, Age: time.Since(begun)}, nil
-	case found == nil || errors.Is(err, ticket.ErrNoEvent):
+	case err == nil && (found == nil || !found.stored.After(l.asked)):
+		return Read[T]{Value: l.value, Result: Miss, Age: time.Since(l.begun)}, nil
+	case err != nil && (found == nil || errors.Is(err, ticket.ErrNoEvent)):
 		return Read[T]{}, err
 	}
 	return Read[T]{Value: found.value, Result: Stale, Age: now.Sub(found.stored) + time.Since(begun)}, nil
 }
 
+// loaded is what a read of the store brought, as of when it was asked: who joins a
+// read that is under way gets a value older than his own question.
+type loaded[T any] struct {
+	value T
+	asked time.Time // Redis's clock
+	begun time.Time // this node's
+}
+
 // refresh waits for the store for so long. The load itself goes on, and its
 // copy is there for the next reader.
-func refresh[T any](ctx context.Context, c *Cache, k *kind[T], id int, asked time.Time, wait time.Duration) (T, error) {
+func refresh[T any](ctx context.Context, c *Cache, k *kind[T], id int, asked time.Time, wait time.Duration) (loaded[T], error) {
 	done := c.loads.DoChan(k.key(id), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Limit)
 		defer cancel()
+		begun := time.Now()
 		v, err := load(ctx, c, k, id)
+		l := loaded[T]{v, asked, begun}
 		if err != nil || k.empty(v) {
-			return v, err
+			return l, err
 		}
 		// The answer is good without its copy; the guard has seen the failure.
 		_ = put(ctx, c, k, id, asked, v)
-		return v, nil
+		return l, nil
 	})
 	patience, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	got, err := await(patience, done)
-	v, _ := got.(T)
-	return v, err
+	l, _ := got.(loaded[T])
+	return l, err
 }
 
 // direct is life without Redis.
