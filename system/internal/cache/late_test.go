@@ -14,24 +14,24 @@ import (
 // and not how long he himself has waited for it.
 func TestAReadUnderWayTellsItsTrueAge(t *testing.T) {
 	f := start(t)
-	c := f.node(cache.Options{Fresh: time.Millisecond, Wait: 100 * time.Millisecond, Limit: 5 * time.Second})
+	c := f.node(cache.Options{Fresh: time.Millisecond, Wait: time.Second, Limit: 5 * time.Second})
 	_, err := c.Sold(t.Context(), 1)
 	require.NoError(t, err)
 	gate := make(chan struct{})
 	f.store.hold(gate)
-	begun := waitWhile(t, c, 400*time.Millisecond)
+	begun := waitWhile(t, c, 500*time.Millisecond)
 	time.AfterFunc(10*time.Millisecond, func() { close(gate) })
 	got, err := c.Sold(t.Context(), 1)
 	require.NoError(t, err)
 	assert.Equal(t, cache.Miss, got.Result)
-	assert.Greater(t, got.Age, 300*time.Millisecond, "the store was asked %s ago", time.Since(begun))
+	assert.Greater(t, got.Age, 500*time.Millisecond, "the store was asked %s ago", time.Since(begun))
 }
 
 // A read that was overtaken by another node's copy does not take its readers back
 // in time.
 func TestAnOvertakenReadIsNotShown(t *testing.T) {
 	f := start(t)
-	slow := f.node(cache.Options{Fresh: time.Millisecond, Wait: 100 * time.Millisecond, Limit: 5 * time.Second})
+	slow := f.node(cache.Options{Fresh: time.Millisecond, Wait: time.Second, Limit: 5 * time.Second})
 	f.store.set([]string{"A-1"}, nil)
 	_, err := slow.Sold(t.Context(), 1)
 	require.NoError(t, err)
