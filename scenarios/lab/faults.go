@@ -213,7 +213,7 @@ func (d *drill) ended(ctx context.Context, exit stack.Exit) error {
 	}
 	entry := history.Fault{
 		Name: "crash", Layer: history.ProcessLayer, Service: string(exit.Service), Links: d.linksTo(exit.Service), Passing: true,
-		Start: d.rec.Now(), InForce: d.rec.Now(), Symptom: exit.Err.Error(), Bit: true,
+		Start: d.rec.Now(), InForce: d.rec.Now(), ReadBack: "it ended by itself", Symptom: fmt.Sprint(exit.Err), Bit: true,
 	}
 	if phase := d.phase.Load(); phase != nil {
 		entry.Phase = *phase

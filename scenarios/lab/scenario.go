@@ -146,8 +146,10 @@ func (s Scenario) Validate(m topology.Map) error {
 }
 
 // WithoutFaults is the control run: the same sale and the same phases on whole
-// links. Witnesses of the fault must then be missing.
+// links, and programs without the scenario's failpoints. Witnesses of the fault
+// must then be missing.
 func (s Scenario) WithoutFaults() Scenario {
+	s.Needs.Edits, s.Supervised = nil, nil
 	phases := make([]Phase, len(s.Phases))
 	for i, p := range s.Phases {
 		phases[i] = Phase{Name: p.Name, For: p.For}

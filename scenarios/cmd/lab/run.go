@@ -63,6 +63,9 @@ func playAll(c *cobra.Command, names []string, f runFlags) error {
 	if chosen, err = playable(chosen, names, f.stack, out); err != nil {
 		return err
 	}
+	for i := range chosen {
+		chosen[i] = prepare(chosen[i], f) // first: a control run needs another EventFlow
+	}
 	var results []lab.Result
 	for _, group := range byNeeds(chosen) {
 		played, err := playGroup(ctx, group, f, out)
@@ -123,7 +126,7 @@ func playGroup(ctx context.Context, group []lab.Scenario, f runFlags, out *print
 	defer func() { err = errors.Join(err, bench.close(ctx)) }()
 	l := bench.lab(f.artifacts, out)
 	for _, s := range group {
-		res, err := playUntilProved(ctx, l, prepare(s, f), f.again, out)
+		res, err := playUntilProved(ctx, l, s, f.again, out)
 		if res.Report.Verdict != "" {
 			results = append(results, res)
 		}
