@@ -14,7 +14,7 @@ import (
 // and not how long he himself has waited for it.
 func TestAReadUnderWayTellsItsTrueAge(t *testing.T) {
 	f := start(t)
-	c := f.node(cache.Options{Fresh: time.Millisecond, Wait: time.Second, Limit: 5 * time.Second})
+	c := f.node(cache.Options{Fresh: time.Microsecond, Wait: time.Second, Limit: 5 * time.Second})
 	_, err := c.Sold(t.Context(), 1)
 	require.NoError(t, err)
 	gate := make(chan struct{})
@@ -31,7 +31,7 @@ func TestAReadUnderWayTellsItsTrueAge(t *testing.T) {
 // in time.
 func TestAnOvertakenReadIsNotShown(t *testing.T) {
 	f := start(t)
-	slow := f.node(cache.Options{Fresh: time.Millisecond, Wait: time.Second, Limit: 5 * time.Second})
+	slow := f.node(cache.Options{Fresh: time.Microsecond, Wait: time.Second, Limit: 5 * time.Second})
 	f.store.set([]string{"A-1"}, nil)
 	_, err := slow.Sold(t.Context(), 1)
 	require.NoError(t, err)
