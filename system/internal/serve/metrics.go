@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -48,8 +49,17 @@ func NewMetrics(service, node string) *Metrics {
 		ConstLabels: prometheus.Labels{"service": service, "node": node, "version": version()}})
 	build.Set(1)
 	m.Registry.MustRegister(build, m.requests, m.requestTime, m.calls, m.callTime, m.inFlight,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{PidFn: self}))
 	return m
+}
+
+// self is this process as /proc knows it. In a PID namespace that still sees the
+// outer /proc, os.Getpid is somebody else's number there.
+func self() (int, error) {
+	if name, err := os.Readlink("/proc/self"); err == nil {
+		return strconv.Atoi(name)
+	}
+	return os.Getpid(), nil // a system without /proc
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
