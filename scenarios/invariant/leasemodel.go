@@ -37,7 +37,7 @@ type leaseOp struct {
 	verb      verb
 	token     int // whose; 0: nobody that is known
 	call, ret time.Duration
-	left      time.Duration // took, kept: time left, as answered
+	left      time.Duration // took, kept: time left, as answered; tookIt: the latest instant at which it can end
 	soft      bool          // gave: one of several, so it may have found the seat given back; bought: not for good
 }
 
@@ -47,8 +47,8 @@ type leaseOp struct {
 type token struct {
 	lock    string
 	cut     time.Duration // something of unknown outcome may end the hold from here on
-	endless bool          // something of unknown outcome may have made it last
-	floor   time.Duration // a refused purchase may have made it last so long
+	endless bool          // a purchase of unknown outcome may have made it last
+	floor   time.Duration // until when an extend of unknown outcome, or a refused purchase, may have made it last
 }
 
 // leaseSeat is one seat's story.
@@ -56,8 +56,9 @@ type leaseSeat struct {
 	slack   time.Duration
 	tokens  []token // the first is nobody
 	ops     []porcupine.Operation
-	unknown int // locks of unknown outcome among ops
-	left    int // refusals that are not judged, because too much about them is unknown
+	unknown int    // locks of unknown outcome among ops
+	ghosts  []span // when locks that were left out may have had the seat
+	left    int    // refusals that are not judged, because too much about them is unknown
 }
 
 // mayEnd says whether the hold can be over at ret.
@@ -75,20 +76,18 @@ func (q *leaseSeat) mayLast(s leaseState) bool {
 // model of a timed lease, one seat at a time.
 func (s leaseState) step(o *leaseOp) (bool, leaseState) {
 	q := o.seat
-	s.lo = max(s.lo, o.call)
+	if s.lo = max(s.lo, o.call); o.ret < s.lo {
+		return false, s // it was over before what came first
+	}
 	mine := s.holder == o.token && o.token != 0
 	switch o.verb {
 	case took:
 		return s.take(o, mine)
 	case tookIt:
-		if ok, next := s.take(o, mine); ok {
-			next.loEnd, next.hiEnd = min(next.loEnd, next.lo), forever
-			return true, next
-		}
-		return true, s // it found the seat taken
+		return true, s.perhaps(o, mine)
 	case kept:
 		next := s
-		next.loEnd, next.hiEnd = s.lo+o.left-q.slack, o.ret+o.left+q.slack
+		next.loEnd, next.hiEnd = max(s.loEnd, s.lo+o.left-q.slack), o.ret+o.left+q.slack
 		return mine && !s.bought && q.mayLast(s), next
 	case gave:
 		if mine && !s.bought && q.mayLast(s) {
@@ -119,10 +118,27 @@ func (s leaseState) step(o *leaseOp) (bool, leaseState) {
 	}
 }
 
+// perhaps is the state after a lock of unknown outcome that came to the store now.
+// How long it got is not known; asked again by whoever has the seat, it takes
+// nothing from the hold.
+func (s leaseState) perhaps(o *leaseOp, mine bool) leaseState {
+	if mine && s.bought {
+		return s
+	}
+	ok, next := s.take(o, mine)
+	if !ok {
+		return s // it found the seat taken
+	}
+	next.hiEnd, next.loEnd = o.left, next.lo
+	if mine {
+		next.hiEnd, next.loEnd = max(s.hiEnd, o.left), s.loEnd
+	}
+	return next
+}
+
 // take grants the seat if it can be free, or the asker's already.
 func (s leaseState) take(o *leaseOp, mine bool) (bool, leaseState) {
 	q := o.seat
-	from := s.lo
 	switch {
 	case mine && s.bought:
 		return true, s
@@ -130,9 +146,13 @@ func (s leaseState) take(o *leaseOp, mine bool) (bool, leaseState) {
 	case s.bought || !q.mayEnd(s, o.ret):
 		return false, s
 	default: // it can only be had once the other hold is over
-		from = max(from, min(s.loEnd, q.tokens[s.holder].cut))
+		s.lo = max(s.lo, min(s.loEnd, q.tokens[s.holder].cut))
 	}
-	return true, leaseState{holder: o.token, lo: s.lo, loEnd: from + o.left - q.slack, hiEnd: add(o.ret, o.left+q.slack)}
+	next := leaseState{holder: o.token, lo: s.lo, loEnd: s.lo + o.left - q.slack, hiEnd: add(o.ret, o.left+q.slack)}
+	if mine { // nothing shortens a hold
+		next.loEnd = max(next.loEnd, s.loEnd)
+	}
+	return true, next
 }
 
 func add(a, b time.Duration) time.Duration {

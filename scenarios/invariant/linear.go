@@ -163,12 +163,12 @@ func (q *leaseSeat) op(v *view, l *lockLife, o *history.Op, n int) {
 	case outcome == history.OK && o.Kind == history.Lock:
 		x.verb = took
 	case o.Kind == history.Lock:
-		x.verb, x.ret, x.left = tookIt, forever, 0
+		x.verb, x.ret, x.left = tookIt, forever, v.latest(o)
 		q.unknown++
 	case outcome == history.OK && o.Kind == history.Extend:
 		x.verb = kept
 	case o.Kind == history.Extend:
-		t.endless = true
+		t.floor = max(t.floor, v.latest(o))
 		return
 	case outcome == history.OK && o.Kind == history.Release:
 		x.verb, x.soft = gave, len(l.releases) > 1
@@ -185,6 +185,30 @@ func (q *leaseSeat) op(v *view, l *lockLife, o *history.Op, n int) {
 		}
 	}
 	q.add(x)
+}
+
+// arrival is how long after its sender gave up a request may still be obeyed on a
+// healthy way: the shop's own limits are a few seconds. One that was sent into a
+// fault may be held there until the heal.
+const arrival = 5 * time.Second
+
+// latest is the last instant of a hold that an op of unknown outcome may have
+// made: it arrives at the latest then, and gets at most what any answer told.
+func (v *view) latest(o *history.Op) time.Duration {
+	if o.Open() || v.locks.longest == 0 {
+		return forever
+	}
+	arrives := o.Return
+	for _, f := range v.h.Faults {
+		switch {
+		case f.Start > arrives || f.Healed != 0 && f.Healed < o.Call:
+		case f.Healed == 0:
+			return forever
+		default:
+			arrives = max(arrives, f.Healed)
+		}
+	}
+	return arrives + arrival + v.locks.longest + v.slack()
 }
 
 // refused: a purchase that was refused for want of a queue gives the buyer a
@@ -207,7 +231,7 @@ func (q *leaseSeat) refusal(v *view, p *seatPage, c conflict) {
 	switch {
 	case len(c.op.Seats) != 1:
 		return
-	case c.op.Return >= v.firstAmnesia() || q.left > 0:
+	case c.op.Return >= v.firstAmnesia() || q.haunted(c.op):
 		q.left++
 		return
 	}
@@ -218,18 +242,23 @@ func (q *leaseSeat) refusal(v *view, p *seatPage, c conflict) {
 	q.add(x)
 }
 
-// forget leaves out locks that nobody ever saw granted, and with them every
-// refusal that one of them would explain. What is left accuses nobody wrongly.
+// forget leaves out locks that nobody ever saw granted, and notes when they may
+// have had the seat: a refusal at such a time may be theirs. What is left accuses
+// nobody wrongly.
 func (q *leaseSeat) forget(p *seatPage) {
-	q.left += len(p.conflicts)
 	q.ops = slices.DeleteFunc(q.ops, func(op porcupine.Operation) bool {
 		o := op.Input.(*leaseOp)
 		ghost := o.verb == tookIt && len(p.lives[o.token-1].grants) == 0
 		if ghost {
 			q.unknown--
+			q.ghosts = append(q.ghosts, span{o.call, o.left})
 		}
 		return ghost
 	})
+}
+
+func (q *leaseSeat) haunted(o *history.Op) bool {
+	return slices.ContainsFunc(q.ghosts, func(g span) bool { return g.from <= o.Return && o.Call <= g.to })
 }
 
 // wipes adds the faults in which the store forgets: any hold may be lost at any

@@ -140,7 +140,7 @@ func (l *lockLife) released(h hold) time.Duration {
 func forgotten(v *view, h hold) time.Duration {
 	end := forever
 	for _, f := range v.h.Faults {
-		if contains(v.spec.Amnesia, f.Name) && (f.Healed == 0 || h.asked < f.Healed) {
+		if contains(v.spec.Amnesia, f.Name) && (f.Healed == 0 || h.asked <= f.Healed) {
 			end = min(end, f.Start)
 		}
 	}
