@@ -41,35 +41,22 @@ func All() []lab.Scenario {
 		ConsumerCrashes(),
 		PoisonMessages(),
 		SamePurchaseManyTimes(),
+		PartialPartition(),
+		RotatingDirections(),
+		NodeKilled(),
+		ColdReadsHang(),
+		ClocksDiffer(),
+		EverythingCut(),
+		HotKeyExpires(),
+		AuthGone(),
+		FlappingLinks(),
+		CutInMidFrame(),
 		QueueDeleted(),
 		ConsumerLosesBroker(),
+		TwoStoresCut(),
+		StaleWrites(),
+		ForgedTokens(),
 		App2LosesRedis(),
-	}
-}
-
-// Calm breaks nothing: it shows that the judges accept a sound sale, and that a
-// sale with real contention for seats is sound.
-func Calm() lab.Scenario {
-	return lab.Scenario{
-		Name: "calm",
-		Claim: lab.Text{
-			EN: "With every link whole, every purchase is answered, recorded once, and no seat is held by two buyers.",
-			ES: "Con todos los enlaces sanos, cada compra recibe respuesta, se registra una vez y ningún asiento lo retienen dos compradores.",
-		},
-		Sale:   crowd(1),
-		Phases: []lab.Phase{{Name: "sale", For: seconds(8)}},
-		Spec: invariant.Spec{
-			Bounds: []invariant.Bound{
-				fast("sale", history.Seats, ok200()),
-				atLeast(0.99, "purchases are accepted", "sale", history.Purchase, accepted(), time.Second, 50),
-				never("an unknown outcome", "sale", history.Purchase, invariant.Match{Outcome: []history.Outcome{history.Unknown}}, 50),
-			},
-			NoHang: noHang(),
-			Witnesses: []invariant.Witness{
-				conflicts(20),
-				{Name: "holds that were compared", Measure: invariant.CountHolds, Min: 100},
-			},
-		},
 	}
 }
 
