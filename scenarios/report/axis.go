@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -99,4 +100,28 @@ func (a axis) bands(f history.Fault) []band {
 func (a axis) band(from, to time.Duration, weak bool) band {
 	x := a.at(from)
 	return band{X: x, Width: a.at(to) - x, Weak: weak}
+}
+
+// mostBands is how many bands are drawn one by one: links that flap for an hour
+// would fill the page.
+const mostBands = 150
+
+// joined makes few bands of very many: those that mark a fault in force, the ones
+// that nearly touch as one.
+func joined(bands []band) []band {
+	if len(bands) <= mostBands {
+		return bands
+	}
+	bands = slices.DeleteFunc(slices.Clone(bands), func(b band) bool { return b.Weak })
+	slices.SortFunc(bands, func(a, b band) int { return cmp.Compare(a.X, b.X) })
+	const near = wide / mostBands
+	var list []band
+	for _, b := range bands {
+		if last := len(list) - 1; last >= 0 && b.X <= list[last].X+list[last].Width+near {
+			list[last].Width = max(list[last].Width, b.X+b.Width-list[last].X)
+		} else {
+			list = append(list, b)
+		}
+	}
+	return list
 }

@@ -70,14 +70,15 @@ func more(f invariant.Finding) int64 {
 	return max(f.Counts["violations"], int64(len(f.Evidence))) - int64(len(f.Evidence))
 }
 
-// means is what an invariant says, in a sentence. One that this page has no words
-// for is shown by its name.
-func means(w words, name string) template.HTML {
-	text, err := w.both("inv." + name)
-	if err != nil {
-		return ""
+// means says what an invariant demands, in a sentence. One that is not known any
+// more, as in an old journal's report, is shown by its name alone.
+func means(name string) template.HTML {
+	for _, info := range invariant.All() {
+		if info.Name == name {
+			return inBoth(info.EN, info.ES)
+		}
 	}
-	return text
+	return ""
 }
 
 // witness is one proof that the drill did what it is about.

@@ -43,6 +43,9 @@ func lanes(h history.History, a axis) (list []lane, more int) {
 		}
 		list[i].Bands = append(list[i].Bands, a.bands(f)...)
 	}
+	for i := range list {
+		list[i].Bands = joined(list[i].Bands)
+	}
 	return list, more
 }
 
@@ -52,7 +55,7 @@ func shades(h history.History, a axis) []band {
 	for _, f := range h.Faults {
 		list = append(list, a.bands(f)...)
 	}
-	return list
+	return joined(list)
 }
 
 // faultLabel names a fault in a few words: "cut postgres (5)".

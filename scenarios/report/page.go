@@ -178,7 +178,7 @@ func functions(w words, lang string, link func(string) template.HTML) template.F
 		"kinds":   kinds,
 		"marks":   outcomeList,
 		"peak":    func(c chart) ([]template.HTML, error) { return peaks(w, c) },
-		"means":   func(name string) template.HTML { return means(w, name) },
+		"means":   means,
 		"label":   faultLabel,
 		"utc":     func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") },
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
@@ -202,7 +202,11 @@ func outcomeWords(w words) func(history.Outcome) (template.HTML, error) {
 		if text, ok := made[o]; ok {
 			return text, nil
 		}
-		text, err := w.both("series." + string(o))
+		key := "series." + string(o)
+		if !slices.Contains(outcomeList(), o) {
+			key = "series.unknown" // nothing may be concluded from it
+		}
+		text, err := w.both(key)
 		made[o] = text
 		return text, err
 	}

@@ -137,7 +137,7 @@ func WriteDrill(dir string, h history.History, r invariant.Report) error {
 // WritePage writes report.html into a drill's folder, and the timeline of a seat
 // that two buyers held at once, if there is one. lang is as in WriteHTML.
 func WritePage(dir string, h history.History, r invariant.Report, lang string) error {
-	found, err := writeTimeline(dir, h)
+	found, err := writeTimeline(dir, h, r)
 	if err != nil {
 		return err
 	}

@@ -63,9 +63,19 @@ func (w words) both(key string, pairs ...any) (template.HTML, error) {
 			return "", fmt.Errorf("no words for %q in %s", key, lang)
 		}
 		text = strings.NewReplacer(braced(pairs, asHTML)...).Replace(template.HTMLEscapeString(text))
-		fmt.Fprintf(&b, `<span class="%s" lang="%s">%s</span>`, lang, lang, text)
+		b.WriteString(spoken(lang, text))
 	}
 	return template.HTML(b.String()), nil
+}
+
+// spoken marks HTML as being in a language: style shows it if the page speaks that.
+func spoken(lang, text string) string {
+	return fmt.Sprintf(`<span class="%s" lang="%s">%s</span>`, lang, lang, text)
+}
+
+// inBoth is a sentence that is not from the catalogues.
+func inBoth(en, es string) template.HTML {
+	return template.HTML(spoken(English, template.HTMLEscapeString(en)) + spoken(Spanish, template.HTMLEscapeString(es)))
 }
 
 func asHTML(x any) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,16 @@ func judgeCommand() *cobra.Command {
 			}
 			judged := invariant.Judge(h)
 			fmt.Fprint(c.OutOrStdout(), report.Why(h, judged))
+			fmt.Fprintf(c.OutOrStdout(), "\n%s\n", pageOf(args[0]))
 			return verdictError(judged.Verdict)
 		},
 	}
+}
+
+// pageOf says where the page of a journal's drill is, or how to get it.
+func pageOf(journal string) string {
+	if page := filepath.Join(filepath.Dir(journal), report.PageFile); exists(page) {
+		return "Page: " + page
+	}
+	return "Page: none yet; `lab report " + journal + "` writes it"
 }
