@@ -43,3 +43,13 @@ func TestAnswersOfAHealedShopBreakNoPromise(t *testing.T) {
 		})
 	}
 }
+
+// TestMeddlingWithDataTakesNoSourceAway: the updates of an event are a fault of its
+// store, by record. They must not excuse the age of what is shown.
+func TestMeddlingWithDataTakesNoSourceAway(t *testing.T) {
+	s := Stale{Source: []string{"postgres"}}
+	cut := history.Fault{Name: "cut", Layer: history.LinkLayer, Links: []string{"app-1_postgres"}}
+	assert.True(t, s.hits(&cut))
+	updates := history.Fault{Name: "update-event", Layer: history.DataLayer, Service: "postgres", Links: []string{"app-1_postgres"}}
+	assert.False(t, s.hits(&updates))
+}

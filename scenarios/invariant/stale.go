@@ -43,7 +43,12 @@ func (v *view) away(s *Stale, at time.Duration) bool {
 	return false
 }
 
+// hits says that the fault takes the source away. Meddling with data does not: the
+// updates themselves are of that kind.
 func (s *Stale) hits(f *history.Fault) bool {
+	if f.Layer == history.DataLayer {
+		return false
+	}
 	for _, source := range s.Source {
 		if f.Service == source || slices.ContainsFunc(f.Links, func(link string) bool {
 			return link == source || strings.HasSuffix(link, "_"+source)
