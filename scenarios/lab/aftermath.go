@@ -213,8 +213,7 @@ func (d *drill) copyLog(ctx context.Context, service topology.Name, path string)
 func (d *drill) close() error {
 	var errs []error
 	if d.meddler != nil {
-		errs = append(errs, d.undo(context.Background()))
-		d.meddler.Close()
+		errs = append(errs, d.undo(context.Background()), d.meddler.Close())
 	}
 	errs = append(errs, d.revive(context.Background()))
 	if d.injector != nil {
