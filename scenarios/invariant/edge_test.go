@@ -53,3 +53,15 @@ func TestMeddlingWithDataTakesNoSourceAway(t *testing.T) {
 	updates := history.Fault{Name: "update-event", Layer: history.DataLayer, Service: "postgres", Links: []string{"app-1_postgres"}}
 	assert.False(t, s.hits(&updates))
 }
+
+// TestACounterThatRisesTooFast: the limit is on what rises within a second, and a
+// series that nobody sampled proves nothing.
+func TestACounterThatRisesTooFast(t *testing.T) {
+	sample := func(s, reads float64) history.Sample {
+		return history.Sample{At: time.Duration(s * float64(time.Second)), Values: map[string]float64{"store_reads": reads}}
+	}
+	v := &view{h: &history.History{Samples: []history.Sample{sample(1, 0), sample(1.5, 10), sample(2, 30), sample(2.5, 90), sample(3, 100)}}}
+	assert.Equal(t, Pass, v.rate("store_reads", 80).Verdict)
+	assert.Equal(t, Broken, v.rate("store_reads", 79).Verdict)
+	assert.Equal(t, Invalid, v.rate("reads", 80).Verdict)
+}

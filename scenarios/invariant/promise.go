@@ -46,6 +46,9 @@ type Retries struct {
 	// MaxConnects is how many connections a second any link may accept, over a second
 	// at least; zero: not judged.
 	MaxConnects float64 `json:"max_connects,omitempty"`
+	// MaxRates is how much a sampled counter may rise, a second, over a second at
+	// least: reads of the database that a crowd must not multiply.
+	MaxRates map[string]float64 `json:"max_rates,omitempty"`
 }
 
 // The series that Retries reads: counters of the requests that a node has served,
@@ -92,8 +95,13 @@ func (r Retries) validate() error {
 	switch {
 	case r.MaxRatio < 0 || r.MaxConnects < 0 || r.Window < 0 || r.MinOps < 0:
 		return errors.New("a bound must not be negative")
-	case r.MaxRatio+r.MaxConnects == 0:
+	case r.MaxRatio+r.MaxConnects == 0 && len(r.MaxRates) == 0:
 		return errors.New("bounds nothing")
+	}
+	for name, rate := range r.MaxRates {
+		if rate <= 0 {
+			return fmt.Errorf("at most %g a second of %s is no bound", rate, name)
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package invariant
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ func retryBudget(v *view) []Finding {
 	}
 	if r.MaxConnects > 0 {
 		fs = append(fs, v.connects(r))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.MaxRates)) {
+		fs = append(fs, v.rate(name, r.MaxRates[name]))
 	}
 	return fs
 }
@@ -152,6 +156,31 @@ func (v *view) connects(r *Retries) Finding {
 	f := c.finding(RetryBudget, fmt.Sprintf("storms of more than %.3g connections a second", r.MaxConnects), "seconds of links", n)[0]
 	if f.Counts["worst"] = int64(worst); n == 0 {
 		f.Verdict, f.Detail = Invalid, "nobody counted the links' connections"
+	}
+	return f
+}
+
+// rate judges how fast one counter rose.
+func (v *view) rate(name string, limit float64) Finding {
+	var c cases
+	var worst float64
+	n := 0
+	for i, j := range windows(v.h.Samples, time.Second) {
+		a, b := v.h.Samples[i], v.h.Samples[j]
+		x, before := a.Values[name]
+		y, after := b.Values[name]
+		if !before || !after {
+			continue
+		}
+		n++
+		rate := (y - x) / (b.At - a.At).Seconds()
+		if worst = max(worst, rate); rate > limit {
+			c.add("%s to %s: %s rose by %.1f a second", at(a.At), at(b.At), name, rate)
+		}
+	}
+	f := c.finding(RetryBudget, fmt.Sprintf("with more than %.4g of %s", limit, name), "seconds", n)[0]
+	if f.Counts["worst"] = int64(worst); n == 0 {
+		f.Verdict, f.Detail = Invalid, "nobody counted "+name
 	}
 	return f
 }
