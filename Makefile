@@ -10,7 +10,7 @@ GOTESTSUM := gotest.tools/gotestsum@v1.13.0
 LAB       := bin/lab
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos test compiler up down status scenarios build deps go verify fix bench clean
+.PHONY: help chaos test compiler up down status scenarios mutants build deps go verify fix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: compiler verify ## unit, integration and contract tests, race detector on
 
 scenarios: compiler ## the same scenarios as `make chaos`, as Go tests
 	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios
+
+mutants: deps build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: only those of every change)
+	@$(LAB) mutants $(if $(GATE),--gate) --stack $(STACK) --artifacts $(ARTIFACTS)
 
 up: deps build ## start EventFlow for people and print every address; Ctrl-C stops it
 	@$(LAB) up

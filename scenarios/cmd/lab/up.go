@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"eventflow/scenarios/mutants"
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/native"
 	"eventflow/toxiproxy/topology"
@@ -22,6 +24,7 @@ type upFlags struct {
 	base   int
 	free   bool
 	detach bool
+	mutant string
 }
 
 func upCommand() *cobra.Command {
@@ -33,11 +36,20 @@ func upCommand() *cobra.Command {
 			"and stops it on Ctrl-C. With --detach it goes on in the background until `lab down`.",
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.mutant != "" {
+				if _, err := findMutant(f.mutant); err != nil {
+					return err
+				}
+			}
 			if f.detach {
 				return detach(c, f)
 			}
 			return up(c, f)
 		},
+	}
+	c.Flags().StringVar(&f.mutant, "mutant", "", "plant this bug in the shop, for a class to find (`lab mutants --list` says which there are)")
+	if err := c.RegisterFlagCompletionFunc("mutant", completeMutants); err != nil {
+		panic(err) // the flag stands one line above
 	}
 	c.Flags().IntVar(&f.base, "base", topology.DemoBase, "first port of the stack's block of ports")
 	c.Flags().BoolVar(&f.free, "any-port", false, "take a free block of ports and leave the well-known ports alone")
@@ -46,10 +58,30 @@ func upCommand() *cobra.Command {
 }
 
 func (f upFlags) config() native.Config {
+	cfg := native.Config{Base: f.base, Public: true, Env: map[string]string{}}
 	if f.free {
-		return native.Config{Env: map[string]string{}}
+		cfg.Base, cfg.Public = 0, false
 	}
-	return native.Config{Base: f.base, Public: true, Env: map[string]string{}}
+	if m, ok := mutants.Find(f.mutant); ok {
+		cfg.Mutant, cfg.Edits, cfg.Settings, cfg.ServiceEnv = m.Name, m.Needs.Edits, m.Needs.Settings, m.Needs.Env
+	}
+	return cfg
+}
+
+// warn says loudly that this shop has a bug, and how to see it.
+func warn(out *printer, name string) {
+	m, ok := mutants.Find(name)
+	if !ok {
+		return
+	}
+	out.line("\n%s  %s", out.paint(red, "THIS EVENTFLOW HAS A PLANTED BUG: "+m.Name), m.ID)
+	out.line("  %s\n  %s", m.Lesson.EN, m.Lesson.ES)
+	drill, err := drillFor(m)
+	how := fmt.Sprintf("bin/lab mutants %s   # on a stack of its own", m.Name)
+	if err == nil && drill.OwnStack() == "" {
+		how = fmt.Sprintf("bin/lab run %s --stack running", m.Scenario)
+	}
+	out.line("  to see it (%s is broken): %s", strings.Join(m.Anomaly, " or "), how)
 }
 
 func up(c *cobra.Command, f upFlags) (err error) {
@@ -60,6 +92,7 @@ func up(c *cobra.Command, f upFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, bench.close(ctx)) }()
 	addresses(out, bench.endpoints)
+	warn(out, bench.endpoints.Mutant)
 	out.line("\nCtrl-C stops it. In another terminal:\n  bin/lab cut postgres      bin/lab heal      bin/lab run postgres-cut --stack running")
 	for {
 		select {
@@ -124,7 +157,7 @@ func detach(c *cobra.Command, f upFlags) error {
 	if err != nil {
 		return fmt.Errorf("find this program: %w", err)
 	}
-	child := exec.Command(self, "up", "--base", strconv.Itoa(f.base))
+	child := exec.Command(self, "up", "--base", strconv.Itoa(f.base), "--mutant", f.mutant)
 	child.Stdout, child.Stderr = log, log
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Start(); err != nil {
@@ -152,6 +185,7 @@ func awaitDetached(c *cobra.Command, base int, child *exec.Cmd, log string) erro
 		if err == nil && s.Ready && s.Lab.PID == child.Process.Pid {
 			out.line("stack: ready in %.1f s, in the background (log %s)", time.Since(began).Seconds(), log)
 			addresses(out, s.Endpoints)
+			warn(out, s.Endpoints.Mutant)
 			out.line("\n`lab down` stops it.")
 			return nil
 		}
