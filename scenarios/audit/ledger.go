@@ -58,6 +58,9 @@ func (a *Auditor) tables(ctx context.Context, event int) (history.Ledger, error)
 	if l.Purchases, err = purchases(ctx, tx, event); err != nil {
 		return l, fmt.Errorf("read purchases: %w", err)
 	}
+	if err = tx.QueryRow(ctx, `select count(*) from purchases where event_id = $1`, event).Scan(&l.Rows); err != nil {
+		return l, fmt.Errorf("count purchases: %w", err)
+	}
 	if l.Sold, err = sold(ctx, tx, event); err != nil {
 		return l, fmt.Errorf("read sold seats: %w", err)
 	}

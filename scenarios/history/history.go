@@ -178,8 +178,11 @@ type SoldSeat struct {
 
 // Ledger is what the stores really held after the drain, read round the proxies.
 type Ledger struct {
-	At         time.Duration  `json:"at"`
-	Purchases  []PurchaseRow  `json:"purchases"`
+	At        time.Duration `json:"at"`
+	Purchases []PurchaseRow `json:"purchases"`
+	// Rows is how many purchases the database counted in the same snapshot; zero in
+	// records from before it was counted.
+	Rows       int            `json:"rows,omitempty"`
 	Sold       []SoldSeat     `json:"sold"`
 	Effects    map[string]int `json:"effects"`     // transaction -> tickets sent
 	Ready      int            `json:"ready"`       // messages left in the queue

@@ -76,10 +76,13 @@ func (h History) During(phase string) []Op {
 }
 
 // PhaseOf names the phase in which the op was called, or nothing.
-func (h History) PhaseOf(o Op) string {
-	for _, p := range h.Phases {
-		if p.Contains(o.Call) {
-			return p.Name
+func (h History) PhaseOf(o Op) string { return h.PhaseAt(o.Call) }
+
+// PhaseAt names the phase at that instant, or nothing.
+func (h *History) PhaseAt(at time.Duration) string {
+	for i := range h.Phases {
+		if h.Phases[i].Contains(at) {
+			return h.Phases[i].Name
 		}
 	}
 	return ""

@@ -14,7 +14,8 @@ const (
 // probes looks at every moment at which the auditor looked: two sales of one seat
 // are two sales even if one was taken back before the end.
 func (v *view) probes(c *cases) (looked int) {
-	for _, s := range v.h.Samples {
+	last := history.Sample{At: v.ledger.At, Values: v.ledger.After}
+	for _, s := range append(v.h.Samples[:len(v.h.Samples):len(v.h.Samples)], last) {
 		for _, series := range []string{DoubleSold, HalfSold} {
 			n, ok := s.Values[series]
 			if !ok {

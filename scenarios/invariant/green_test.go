@@ -46,6 +46,7 @@ func spec() invariant.Spec {
 			{Name: "unknown purchases that landed", Measure: invariant.CountLanded, Min: 1},
 			{Name: "rejections", Measure: invariant.CountRejected, Min: 1},
 			{Name: "holds", Measure: invariant.CountHolds, Min: 3},
+			{Name: "cut links", Measure: invariant.CountFaults, Layer: history.LinkLayer, Fault: "cut", Min: 1},
 		},
 	}
 }
@@ -245,6 +246,7 @@ func mapOp(free byte) history.Op {
 // evidence is what the auditor found when all was over.
 func (s *simulation) evidence() {
 	l := s.h.Ledger
+	s.h.Meta.Event = sale
 	l.Held = []history.SeatHold{
 		{Seat: "Z-1", State: "sold", TTL: -1},
 		{Seat: "Z-6", Lock: "lock-h", State: "locked", TTL: 300 * time.Second},

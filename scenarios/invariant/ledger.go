@@ -30,7 +30,7 @@ func noLoss(v *view) []Finding {
 // key, so that settling twice shows.
 func exactlyOnce(v *view) []Finding {
 	var c cases
-	for _, id := range v.transactions() {
+	for _, id := range v.known {
 		n, tickets := len(v.rows[id]), v.ledger.Effects[id]
 		want := 0
 		if v.hasStatus(id, confirmed) {
@@ -46,7 +46,7 @@ func exactlyOnce(v *view) []Finding {
 			c.add("%s is confirmed and has no ticket", id)
 		}
 	}
-	return c.finding(ExactlyOnce, "purchases settled not exactly once", "transactions in the ledger", len(v.transactions()))
+	return c.finding(ExactlyOnce, "purchases settled not exactly once", "transactions in the ledger", len(v.known))
 }
 
 func (v *view) statusOrNone(id string) string {

@@ -54,6 +54,34 @@ type Numbers struct {
 	RecoveryMS *float64 `json:"recovery_ms"`
 
 	Service []Service `json:"service"` // by phase, in order, and kind
+	Trouble []Trouble `json:"trouble"` // by kind, of those that failed under or after a fault
+	// Staleness is the age that reads from copies told: of all, and of those called
+	// while a fault was in force.
+	Staleness      Ages `json:"staleness"`
+	StalenessFault Ages `json:"staleness_fault"`
+	// Amplification is how many requests the nodes served for each op that was under
+	// way, in the worst five seconds; null if nobody counted the nodes' requests.
+	Amplification *float64 `json:"amplification"`
+}
+
+// Trouble is when ops of one kind failed, and when no more.
+type Trouble struct {
+	Kind   history.Kind `json:"kind"`
+	Failed int          `json:"failed"` // ops called after the first fault began
+	// FirstErrorMS is from the beginning of the first fault to the first answer that
+	// was a failure; null if there was none.
+	FirstErrorMS *float64 `json:"first_error_ms"`
+	// RecoveredMS is from the last heal to the last failure; zero if none came after
+	// the heal, null if nothing was healed or nothing succeeded after it.
+	RecoveredMS *float64 `json:"recovered_ms"`
+}
+
+// Ages is how old reads from copies were, in whole seconds as answers tell it.
+type Ages struct {
+	Reads int     `json:"reads"`
+	P50MS float64 `json:"p50_ms"`
+	P99MS float64 `json:"p99_ms"`
+	MaxMS float64 `json:"max_ms"`
 }
 
 // Service is how ops of one kind fared in one phase. Latency counts from when the
@@ -84,6 +112,9 @@ func numbers(v *view) Numbers {
 	}
 	n.QueuedPeak = v.peak()
 	n.RecoveryMS = v.recoveryTime()
+	n.Trouble = v.troubles()
+	n.Staleness, n.StalenessFault = v.ages(false), v.ages(true)
+	n.Amplification = v.amplification()
 	return n
 }
 
@@ -139,7 +170,7 @@ func (n *Numbers) audit(v *view) {
 			n.Lost++
 		}
 	}
-	for _, id := range v.transactions() {
+	for _, id := range v.known {
 		n.transaction(v, id)
 	}
 }

@@ -41,6 +41,14 @@ func TestASpecThatCannotBeJudgedIsRefused(t *testing.T) {
 		"recovery seats: min_ops":           func(s *invariant.Spec) { s.Recovery[0].MinOps = 0 },
 		"min must be at least 1":            func(s *invariant.Spec) { s.Witnesses[0].Min = 0 },
 		`unknown measure "luck"`:            func(s *invariant.Spec) { s.Witnesses[0].Measure = "luck" },
+		"stale: bounds nothing":             func(s *invariant.Spec) { *s.Stale = invariant.Stale{} },
+		"stale: outage needs a source":      func(s *invariant.Spec) { s.Stale.Source = nil },
+		"isolation 1: phase and kind":       func(s *invariant.Spec) { s.Isolation[0].Kind = "" },
+		"isolation 1: a phase is not":       func(s *invariant.Spec) { s.Isolation[0].Phase = history.Baseline },
+		"isolation 1: factor":               func(s *invariant.Spec) { s.Isolation[0].Factor = 0.5 },
+		"retries: bounds nothing":           func(s *invariant.Spec) { *s.Retries = invariant.Retries{} },
+		"retries: a bound must not":         func(s *invariant.Spec) { s.Retries.MaxRatio = -1 },
+		`no invariant is called "Luck"`:     func(s *invariant.Spec) { s.Examine = []string{"Luck"} },
 		"series must be named":              func(s *invariant.Spec) { s.Witnesses[3].Series = "" },
 	} {
 		t.Run(want, func(t *testing.T) {
@@ -136,13 +144,31 @@ func TestRecoveryTimeIsTheLastFailure(t *testing.T) {
 // TestTheFiguresOfThePlainHistory pins what each witness and each number counts.
 func TestTheFiguresOfThePlainHistory(t *testing.T) {
 	r := invariant.Judge(plain())
-	for i, want := range []int64{1, 9300, 1, 8, 9, 3, 2, 1, 8} {
+	for i, want := range []int64{1, 9300, 1, 8, 9, 3, 2, 1, 8, 1} {
 		w := spec().Witnesses[i]
 		require.Equal(t, want, r.Of(invariant.NonVacuity)[i+1].Counts["seen"], w.Name)
 	}
 	n := r.Numbers
 	require.Equal(t, []int{2, 1, 1, 0}, []int{n.Accepted, n.AcceptedBaseline, n.AcceptedFault, n.AcceptedRecover})
 	require.Equal(t, []int{2, 3, 1, 3, 2}, []int{n.Persisted, n.Confirmed, n.Rejected, n.UnknownPurchases, n.Recovered})
+}
+
+func TestTroubleAndStaleness(t *testing.T) {
+	h := plain()
+	insert(&h, 12*time.Second, 100*ms, history.Op{Kind: history.Login, Outcome: history.Refused, Code: 503})
+	insert(&h, 21*time.Second, 400*ms, history.Op{Kind: history.Login, Outcome: history.Unknown})
+	insert(&h, 22*time.Second, ms, history.Op{Kind: history.Login, Outcome: history.OK, Code: 200})
+	insert(&h, 12*time.Second, ms, history.Op{Kind: history.Seats, Outcome: history.OK, Code: 200, Source: "cache", Age: 7 * time.Second})
+	n := invariant.Judge(h).Numbers
+	i := slices.IndexFunc(n.Trouble, func(x invariant.Trouble) bool { return x.Kind == history.Login })
+	require.Equal(t, 2, n.Trouble[i].Failed)
+	require.InDelta(t, 1900, *n.Trouble[i].FirstErrorMS, 0.1)
+	require.InDelta(t, 1000, *n.Trouble[i].RecoveredMS, 0.1)
+	require.InDelta(t, 7000, n.Staleness.MaxMS, 0)
+	require.InDelta(t, 7000, n.StalenessFault.MaxMS, 0)
+	require.Equal(t, n.CacheReads, n.Staleness.Reads)
+	require.Equal(t, n.CacheReadsFault, n.StalenessFault.Reads)
+	require.Nil(t, n.Amplification, "fewer than fifty ops in any window say nothing")
 }
 
 func TestARiseIsCountedFromTheLowestEarlierValue(t *testing.T) {
@@ -183,6 +209,26 @@ func TestTheFirstSuccessIsNotUndoneByALaterFailure(t *testing.T) {
 	s := spec()
 	s.Recovery[0].Last = 0
 	require.Empty(t, invariant.JudgeBy(h, s).Failed())
+}
+
+func TestFaultsAreCountedByWhatTheyBreak(t *testing.T) {
+	h, s := plain(), spec()
+	w := len(s.Witnesses) - 1
+	s.Witnesses[w].Layer = history.ProcessLayer
+	require.Equal(t, []string{invariant.NonVacuity}, flipped(invariant.JudgeBy(h, s)))
+	h.Faults[0].Layer = history.ProcessLayer
+	require.Empty(t, invariant.JudgeBy(h, s).Failed())
+	s.Witnesses[w].Fault = "kill"
+	require.Equal(t, []string{invariant.NonVacuity}, flipped(invariant.JudgeBy(h, s)))
+}
+
+func TestUpdatesAreCountedOnceCommitted(t *testing.T) {
+	h, s := plain(), spec()
+	w := len(s.Witnesses) - 1
+	s.Witnesses[w] = invariant.Witness{Name: "updates", Measure: invariant.CountUpdates, Phase: "cut", Min: 2}
+	require.Empty(t, invariant.JudgeBy(h, s).Failed())
+	h.Updates[1].Return = 0
+	require.Equal(t, []string{invariant.NonVacuity}, flipped(invariant.JudgeBy(h, s)))
 }
 
 func TestUnknownPurchasesAreCountedByTheirPhase(t *testing.T) {

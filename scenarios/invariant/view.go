@@ -43,6 +43,7 @@ type view struct {
 	intents map[string]*intent // by transaction
 	order   []string           // transactions in order of their first op
 	rows    map[string][]int   // transaction -> places in the ledger
+	known   []string           // transactions of the ledger, sorted
 	ledger  history.Ledger     // empty if there is none
 	owner   map[seat][]string  // confirmed purchases that list the seat
 	locks   *lockBook          // what became of locks
@@ -57,9 +58,10 @@ func newView(h *history.History, spec Spec, final bool) *view {
 	for i, r := range v.ledger.Purchases {
 		v.rows[r.Transaction] = append(v.rows[r.Transaction], i)
 	}
+	v.known = v.transactions()
 	v.phases = make([]string, len(h.Ops))
 	for i := range h.Ops {
-		v.phases[i] = h.PhaseOf(h.Ops[i])
+		v.phases[i] = h.PhaseAt(h.Ops[i].Call)
 		if h.Ops[i].Kind == history.Purchase {
 			v.purchase(&h.Ops[i])
 		}
