@@ -17,7 +17,8 @@ import (
 //
 // Who asks for what this node answered a moment ago waits for something newer
 // only for Wait: while Redis is silent, one read in a while has to find that out,
-// and the others must not wait for it.
+// and the others must not wait for it. Nor must one failed read of the store turn
+// everybody away until the next.
 func read[T any](ctx context.Context, c *Cache, k *kind[T], id int) (Read[T], error) {
 	last, ok := k.near.get(id, c.o.Fresh)
 	if ok && last.younger(c.o.Keep) {
@@ -33,7 +34,7 @@ func read[T any](ctx context.Context, c *Cache, k *kind[T], id int) (Read[T], er
 		return r, err
 	})
 	got, err := c.await(ctx, done, ok)
-	if errors.Is(err, errLate) {
+	if ok && notNow(err) {
 		return counted(c, k, late(last), nil)
 	}
 	if err != nil {
@@ -76,6 +77,9 @@ func counted[T any](c *Cache, k *kind[T], r Read[T], err error) (Read[T], error)
 
 // errLate says that the answer is still on its way.
 var errLate = errors.New("not in time")
+
+// notNow says that there is an answer, but that it was not to be had.
+func notNow(err error) bool { return errors.Is(err, errLate) || errors.Is(err, ticket.ErrUnavailable) }
 
 // await is await, for Wait at most if there is another answer to give.
 func (c *Cache) await(ctx context.Context, done <-chan singleflight.Result, another bool) (any, error) {

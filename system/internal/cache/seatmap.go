@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -61,7 +60,8 @@ func (m SeatMap) Body() []byte {
 
 // Get draws the map, or gives the one just drawn. Its errors are ErrNoEvent and
 // ErrUnavailable: nobody ever sees an empty hall in place of an error. Who asks for
-// a map that was drawn a moment ago waits for the next for Options.Wait at most.
+// a map that was drawn a moment ago waits for the next for Options.Wait at most, and
+// gets the old one if there is no next.
 func (s *SeatMaps) Get(ctx context.Context, event int) (SeatMap, error) {
 	last, ok := s.near.get(event, s.cache.o.Fresh)
 	if ok && last.younger(s.cache.o.Keep) {
@@ -77,7 +77,7 @@ func (s *SeatMaps) Get(ctx context.Context, event int) (SeatMap, error) {
 		return m, err
 	})
 	got, err := s.cache.await(ctx, done, ok)
-	if errors.Is(err, errLate) {
+	if ok && notNow(err) {
 		m := again(last)
 		m.Result = Stale
 		return s.counted(m, nil)
