@@ -92,7 +92,8 @@ func TestLinksAreNamedByTheEndTheyShare(t *testing.T) {
 	assert.Equal(t, "app-2_redis", linksLabel([]string{"app-2_redis"}))
 	assert.Equal(t, "→ postgres (3)", linksLabel([]string{"app-1_postgres", "auth_postgres", "consumer_postgres"}))
 	assert.Equal(t, "app-2 → (3)", linksLabel([]string{"app-2_postgres", "app-2_redis", "app-2_rabbitmq"}))
-	assert.Equal(t, "a_b … (3)", linksLabel([]string{"a_b", "c_d", "e_f"}))
+	assert.Equal(t, "→ redis, postgres (3)", linksLabel([]string{"app-1_redis", "app-2_redis", "auth_postgres"}))
+	assert.Equal(t, "a_b … (4)", linksLabel([]string{"a_b", "c_d", "e_f", "g_h"}))
 	assert.Equal(t, "wipe redis", faultLabel(history.Fault{Name: "wipe", Layer: history.ProcessLayer, Service: "redis", Links: []string{"app-1_redis"}}))
 }
 

@@ -9,38 +9,65 @@ import (
 	"eventflow/scenarios/invariant"
 )
 
-// headline is the verdict in a sentence.
+// sayer puts sentences together and keeps the first error.
+type sayer struct {
+	words words
+	text  strings.Builder
+	err   error
+}
+
+func (s *sayer) say(before, key string, pairs ...any) {
+	text, err := s.words.both(key, pairs...)
+	if s.err == nil {
+		s.err = err
+	}
+	s.text.WriteString(before + string(text))
+}
+
+// headline is the verdict in a sentence. Of a drill that proves nothing the figures
+// are no headline: see reason.
 func headline(w words, r invariant.Report) (template.HTML, error) {
-	var b strings.Builder
-	var err error
-	say := func(before, key string, pairs ...any) {
-		text, e := w.both(key, pairs...)
-		if err == nil {
-			err = e
-		}
-		b.WriteString(before + string(text))
-	}
-	n := r.Numbers
+	s := sayer{words: w}
 	if r.Verdict == invariant.Invalid {
-		if failed := r.Failed(); len(failed) > 0 {
-			why := fmt.Sprintf(`<span lang="en">%s</span>`, template.HTMLEscapeString(strings.TrimSuffix(inPhase(failed[0]), ".")))
-			say("", "head.because", "why", template.HTML(why))
-			b.WriteString(" ")
-		}
+		s.say("", "head.nothing")
+		return template.HTML(s.text.String()), s.err
 	}
-	say("", "head.accepted", "n", n.Accepted)
-	if n.Audited {
-		say(", ", "head.persisted", "n", n.Persisted)
-		say(", ", "head.lost", "n", n.Lost)
-		say(", ", "head.twice", "n", n.Duplicated)
-	} else {
-		say(", ", "head.unread")
-	}
-	b.WriteString(".")
+	s.account(r.Numbers)
 	if names := brokenNames(r); len(names) > 0 {
-		say(" ", "head.failed", "names", strings.Join(names, ", "))
+		s.say(" ", "head.failed", "names", strings.Join(names, ", "))
 	}
-	return template.HTML(b.String()), err
+	return template.HTML(s.text.String()), s.err
+}
+
+// account says what became of the purchases.
+func (s *sayer) account(n invariant.Numbers) {
+	s.say("", "head.accepted", "n", n.Accepted)
+	if n.Audited {
+		s.say(", ", "head.persisted", "n", n.Persisted)
+		s.say(", ", "head.lost", "n", n.Lost)
+		s.say(", ", "head.twice", "n", n.Duplicated)
+	} else {
+		s.say(", ", "head.unread")
+	}
+	s.text.WriteString(".")
+}
+
+// reason says why a drill proves nothing, and what was counted all the same; empty
+// for one that proved something.
+func reason(w words, r invariant.Report) (template.HTML, error) {
+	failed := r.Failed()
+	if r.Verdict != invariant.Invalid || len(failed) == 0 {
+		return "", nil
+	}
+	s := sayer{words: w}
+	why := fmt.Sprintf(`<b>%s</b> <span lang="en">%s</span>`, template.HTMLEscapeString(failed[0].Invariant), template.HTMLEscapeString(strings.TrimSuffix(inPhase(failed[0]), ".")))
+	s.say("", "head.because", "why", template.HTML(why))
+	if len(failed) > 1 {
+		s.say(" ", "head.others", "n", len(failed)-1)
+	}
+	s.text.WriteString(" ")
+	s.account(r.Numbers)
+	return template.HTML(s.text.String()), s.err
 }
 
 // brokenNames are the invariants that were broken, each once.

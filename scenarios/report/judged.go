@@ -39,8 +39,14 @@ func (j judged) Folded() bool {
 // Witnesses says that what held stands in tables of its own.
 func (j judged) Witnesses() bool { return j.Name == invariant.NonVacuity }
 
+// idle says that the judge had nothing to look at, which it tells in its finding's
+// first words: that is no violation, and no proof either.
+func idle(f invariant.Finding) bool {
+	return f.Verdict == invariant.Pass && strings.HasPrefix(f.Detail, "not judged: ")
+}
+
 // judgements are the invariants, the broken ones first, then those that leave the
-// drill without proof.
+// drill without proof; what was not judged comes last.
 func judgements(r invariant.Report) []judged {
 	list := make([]judged, 0, len(r.Findings))
 	for _, name := range invariants(r) {
@@ -56,8 +62,16 @@ func judgements(r invariant.Report) []judged {
 		slices.SortStableFunc(j.Failed, func(a, b invariant.Finding) int { return cmp.Compare(rank(a.Verdict), rank(b.Verdict)) })
 		list = append(list, j)
 	}
-	slices.SortStableFunc(list, func(a, b judged) int { return cmp.Compare(rank(a.Verdict), rank(b.Verdict)) })
+	slices.SortStableFunc(list, func(a, b judged) int { return cmp.Compare(a.rank(), b.rank()) })
 	return list
+}
+
+// rank puts the worst first, and what was not judged last.
+func (j judged) rank() int {
+	if len(j.Failed) == 0 && !slices.ContainsFunc(j.Held, func(f invariant.Finding) bool { return !idle(f) }) {
+		return rank(invariant.Pass) + 1
+	}
+	return rank(j.Verdict)
 }
 
 // rank puts the worst verdict first.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,28 +68,32 @@ func faultLabel(f history.Fault) string {
 	return strings.TrimSpace(name + " " + linksLabel(f.Links))
 }
 
-// linksLabel names one or two links in full, and more by the end they share.
+// linksLabel names one or two links in full, more by the few services at one end
+// of them, and very many by their number.
 func linksLabel(links []string) string {
 	if len(links) <= 2 {
 		return strings.Join(links, " ")
 	}
-	from, to := ends(links[0])
+	const few = 3
+	var froms, tos []string
 	for _, l := range links {
-		f, t := ends(l)
-		if f != from {
-			from = ""
-		}
-		if t != to {
-			to = ""
-		}
+		from, to := ends(l)
+		froms, tos = appendNew(froms, from), appendNew(tos, to)
 	}
 	switch {
-	case to != "":
-		return fmt.Sprintf("→ %s (%d)", to, len(links))
-	case from != "":
-		return fmt.Sprintf("%s → (%d)", from, len(links))
+	case len(tos) <= few && len(tos) <= len(froms):
+		return fmt.Sprintf("→ %s (%d)", strings.Join(tos, ", "), len(links))
+	case len(froms) <= few:
+		return fmt.Sprintf("%s → (%d)", strings.Join(froms, ", "), len(links))
 	}
 	return fmt.Sprintf("%s … (%d)", links[0], len(links))
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }
 
 // ends of a link, which is named after them: app-1_postgres.

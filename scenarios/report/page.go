@@ -34,6 +34,7 @@ type page struct {
 	Revision string
 
 	Headline  template.HTML
+	Reason    template.HTML // why it proves nothing; empty: it proved something
 	Tiles     []tile
 	Invariant []judged
 	Witnesses []witness
@@ -81,6 +82,9 @@ func writePage(w io.Writer, h history.History, r invariant.Report, lang, journal
 	p.Timeline, p.Lang = timeline, knownLanguage(lang)
 	p.Judge, p.Again = "bin/lab judge "+shell(journal), "bin/lab report "+shell(journal)
 	if p.Headline, err = headline(words, r); err != nil {
+		return err
+	}
+	if p.Reason, err = reason(words, r); err != nil {
 		return err
 	}
 	if p.Style, p.Script, err = assets(); err != nil {
@@ -169,6 +173,7 @@ func functions(w words, lang string, link func(string) template.HTML) template.F
 		"link":    link,
 		"secs":    func(d time.Duration) string { return seconds(d, 3) },
 		"sec":     func(d time.Duration) string { return seconds(d, 2) },
+		"sec0":    func(d time.Duration) string { return seconds(d, 0) },
 		"fixed":   func(v float64, decimals int) string { return strconv.FormatFloat(v, 'f', decimals, 64) },
 		"num":     func(n int) string { return grouped(n) },
 		"num64":   func(n int64) string { return grouped(n) },
@@ -182,6 +187,7 @@ func functions(w words, lang string, link func(string) template.HTML) template.F
 		"label":   faultLabel,
 		"utc":     func(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") },
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"idle":    idle,
 		"more":    more,
 		"times":   func(a, b float64) float64 { return a * b },
 		"plus":    func(a, b int) int { return a + b },

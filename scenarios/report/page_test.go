@@ -58,6 +58,16 @@ func htmlText(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;", "'", "&#39;", `"`, "&#34;").Replace(s)
 }
 
+func TestWhatWasNotJudgedIsNoPass(t *testing.T) {
+	r := invariant.Report{Verdict: invariant.Pass, Findings: []invariant.Finding{
+		{Invariant: invariant.NoLoss, Verdict: invariant.Pass, Detail: "not judged: nobody looked"},
+		{Invariant: invariant.Sound, Verdict: invariant.Pass, Detail: "the record is whole"},
+	}}
+	page := pageOf(t, drill("calm"), r, report.English)
+	assert.Equal(t, 1, strings.Count(page, `class="badge idle"`))
+	assert.Greater(t, strings.Index(page, `id="inv-NoLoss"`), strings.Index(page, `id="inv-Sound"`), "it comes last")
+}
+
 // TestThePageAsksNothingOfTheNetwork: no address, no style from elsewhere, and a
 // policy that would stop it if there were.
 func TestThePageAsksNothingOfTheNetwork(t *testing.T) {

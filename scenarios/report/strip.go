@@ -67,7 +67,7 @@ func (s *strip) draw(byKind map[history.Kind][3][]*history.Op, a axis) {
 		if !ok {
 			continue
 		}
-		l := stripLane{Kind: k, Tall: groupOf(k) == buying}
+		l := stripLane{Kind: k, Tall: k == history.Purchase || k == history.Lock}
 		for i, ops := range lists {
 			l.Counts[i] = len(ops)
 			ops = thin(ops, int(math.Ceil(share[i]*float64(len(ops)))))
