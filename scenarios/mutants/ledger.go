@@ -128,5 +128,14 @@ func writing() []Mutant {
 			Needs:    needs(in(schema, "'synchronous_commit = on'", "'synchronous_commit = off'")),
 			Scenario: "postgres-killed", Anomaly: []string{invariant.NoLoss},
 		},
+		{
+			Name: "no-idle-timeout", ID: "M38",
+			Lesson: lab.Text{
+				EN: "A transaction that its client has forgotten holds its locks until the server ends it. Without a limit that is never.",
+				ES: "Una transacción que su cliente ha olvidado retiene sus bloqueos hasta que el servidor la termine. Sin un límite, eso es nunca.",
+			},
+			Needs:    needs(in(schema, "'idle_in_transaction_session_timeout = ''5s'''", "'idle_in_transaction_session_timeout = 0'")),
+			Scenario: "zombie-transaction", Anomaly: []string{invariant.NoLoss, invariant.QueueAccounted, invariant.Recovery},
+		},
 	}
 }

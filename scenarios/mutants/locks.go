@@ -85,8 +85,32 @@ func locking() []Mutant {
 			),
 			Scenario: "lock-reply-lost", Anomaly: []string{invariant.Availability, invariant.LockLiveness},
 		},
+		{
+			Name: "own-clock", ID: "M37",
+			Lesson: lab.Text{
+				EN: "Clocks differ. A node that judges a hold by its own takes seats away that are held, half a minute too early.",
+				ES: "Los relojes difieren. Un nodo que juzga una reserva por el suyo quita asientos retenidos, medio minuto antes de tiempo.",
+			},
+			Needs: lab.Needs{Env: env("LOCK_TTL", "20s"), Edits: needs(
+				in(appGo, "seatlock.Options{TTL: cfg.LockTTL, MaxHold: cfg.MaxHold, Observe: watch}", "seatlock.Options{TTL: cfg.LockTTL, MaxHold: cfg.MaxHold, Observe: watch, Now: func() time.Time {\n\t\tahead, _ := time.ParseDuration(os.Getenv(\"CLOCK_AHEAD\"))\n\t\treturn time.Now().Add(ahead)\n\t}}"),
+				in(holdGo, "\t\tif value != \"\" && value != mine {\n", "\t\tif value != \"\" && value != mine && !l.lapsed(ctx, value) {\n"),
+				in(holdGo, "// reusable refuses an id", ownClock+"// reusable refuses an id"),
+			).Edits},
+			Scenario: "clocks-differ", Anomaly: []string{invariant.LockMutex, invariant.LockLinear},
+		},
 	}
 }
+
+// ownClock is whether a hold is over by this node's clock.
+const ownClock = `func (l *Locks) lapsed(ctx context.Context, value string) bool {
+	if stateOf(value) != ticket.Held {
+		return false
+	}
+	rec, err := l.peek(ctx, value[len("lock:"):])
+	return err == nil && rec != nil && rec.state == StateLocked && l.now().After(rec.expires)
+}
+
+`
 
 // buying is what can be wrong between a lock and the queue.
 func buying() []Mutant {

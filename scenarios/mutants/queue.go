@@ -14,8 +14,8 @@ func publishing() []Mutant {
 				EN: "\"Sent\" is not \"stored\": without the broker's confirm, whatever was on its way when the link died is lost, and its buyer holds a 202.",
 				ES: "«Enviado» no es «guardado»: sin la confirmación del bróker, lo que iba de camino cuando murió el enlace se pierde, y su comprador tiene un 202.",
 			},
-			Needs:    needs(in(outletGo, "\treturn o.awaitConfirm(ctx, j)\n", "\tgo o.settleConfirm(j) // sent is as good as stored\n\treturn nil\n")),
-			Scenario: "broker-paused", Anomaly: []string{invariant.NoLoss, invariant.Availability},
+			Needs:    needs(noRescue, in(outletGo, "\treturn o.awaitConfirm(ctx, j)\n", "\tgo o.settleConfirm(j) // sent is as good as stored\n\treturn nil\n")),
+			Scenario: "rotating-directions", Anomaly: []string{invariant.NoLoss},
 		},
 		{
 			Name: "timeout-is-a-yes", ID: "M02", Gate: true,
@@ -23,8 +23,7 @@ func publishing() []Mutant {
 				EN: "No answer in time is no answer: whoever takes a missing confirm for a yes promises what nobody has.",
 				ES: "Sin respuesta a tiempo no hay respuesta: quien toma una confirmación ausente por un sí promete lo que nadie tiene.",
 			},
-			Needs: needs(
-				in(outletGo, "\t\tgo o.settleConfirm(j)\n\t\treturn ticket.Unknown(dependency, fmt.Errorf(\"wait for the confirm: %w\", err))\n", "\t\tgo o.settleConfirm(j)\n\t\treturn nil\n"),
+			Needs: needs(noRescue, in(outletGo, "\t\tgo o.settleConfirm(j)\n\t\treturn ticket.Unknown(dependency, fmt.Errorf(\"wait for the confirm: %w\", err))\n", "\t\tgo o.settleConfirm(j)\n\t\treturn nil\n"),
 				in(outletGo, "\t\treturn ticket.Unknown(dependency, errors.New(\"not confirmed\"))\n", "\t\treturn nil\n"),
 			),
 			Scenario: "broker-paused", Anomaly: []string{invariant.NoLoss, invariant.Availability},
@@ -35,7 +34,7 @@ func publishing() []Mutant {
 				EN: "A broker confirms a message for which it has no queue. Only mandatory and its returns tell that it went nowhere.",
 				ES: "Un bróker confirma un mensaje para el que no tiene cola. Solo mandatory y sus devoluciones dicen que no llegó a ninguna parte.",
 			},
-			Needs:    needs(in(outletGo, `PublishWithDeferredConfirm("", j.queue, true, false, j.msg)`, `PublishWithDeferredConfirm("", j.queue, false, false, j.msg)`)),
+			Needs:    needs(noRescue, in(outletGo, `PublishWithDeferredConfirm("", j.queue, true, false, j.msg)`, `PublishWithDeferredConfirm("", j.queue, false, false, j.msg)`)),
 			Scenario: "queue-deleted", Anomaly: []string{invariant.NoLoss},
 		},
 		{
@@ -53,8 +52,7 @@ func publishing() []Mutant {
 				EN: "A confirm of a queue that is not durable is a promise kept in memory: the broker's death takes queue and purchases along.",
 				ES: "La confirmación de una cola no duradera es una promesa guardada en memoria: la muerte del bróker se lleva la cola y las compras.",
 			},
-			Needs: needs(
-				in(queueGo, "\targs := amqp.Table{\n", "\t_ = amqp.Table{\n"),
+			Needs: needs(noRescue, in(queueGo, "\targs := amqp.Table{\n", "\t_ = amqp.Table{\n"),
 				in(queueGo, "ch.QueueDeclare(queue, true, false, false, false, args)", "ch.QueueDeclare(queue, false, false, false, false, nil)"),
 			),
 			Scenario: "broker-killed", Anomaly: []string{invariant.NoLoss},
@@ -65,8 +63,7 @@ func publishing() []Mutant {
 				EN: "A durable queue survives the broker; the transient messages in it do not.",
 				ES: "Una cola duradera sobrevive al bróker; los mensajes transitorios que contiene, no.",
 			},
-			Needs: needs(
-				in(queueGo, "\targs := amqp.Table{\n", "\t_ = amqp.Table{\n"),
+			Needs: needs(noRescue, in(queueGo, "\targs := amqp.Table{\n", "\t_ = amqp.Table{\n"),
 				in(queueGo, "ch.QueueDeclare(queue, true, false, false, false, args)", "ch.QueueDeclare(queue, true, false, false, false, nil)"),
 				in(outletGo, "DeliveryMode: amqp.Persistent", "DeliveryMode: amqp.Transient"),
 			),
@@ -119,7 +116,7 @@ func consuming() []Mutant {
 				EN: "nack(requeue=false) throws the message away. The first EventFlow did so whenever an insert failed: while PostgreSQL was gone, every purchase was accepted and lost.",
 				ES: "nack(requeue=false) tira el mensaje. El primer EventFlow lo hacía cada vez que fallaba un insert: mientras PostgreSQL faltaba, cada compra se aceptaba y se perdía.",
 			},
-			Needs:    needs(giveUp, noDeadLetters, in(consumerGo, notStored, handing("false"))),
+			Needs:    needs(noRescue, giveUp, noDeadLetters, in(consumerGo, notStored, handing("false"))),
 			Scenario: "postgres-cut", Anomaly: []string{invariant.NoLoss},
 		},
 		{
@@ -128,7 +125,7 @@ func consuming() []Mutant {
 				EN: "Giving a message back to try again at once burns its delivery limit in milliseconds; then the broker drops it. Keep it, and wait.",
 				ES: "Devolver un mensaje para reintentar al instante agota su límite de entregas en milisegundos; después el bróker lo tira. Consérvalo y espera.",
 			},
-			Needs:    needs(giveUp, noDeadLetters, in(queueGo, "int32(1000)", "int32(5)"), in(consumerGo, notStored, handing("true"))),
+			Needs:    needs(noRescue, giveUp, noDeadLetters, in(queueGo, "int32(1000)", "int32(5)"), in(consumerGo, notStored, handing("true"))),
 			Scenario: "postgres-cut", Anomaly: []string{invariant.NoLoss},
 		},
 		{
@@ -137,8 +134,7 @@ func consuming() []Mutant {
 				EN: "With automatic acknowledgement the broker forgets a message when it sends it: the consumer's death is the purchase's death.",
 				ES: "Con acuse automático el bróker olvida el mensaje al enviarlo: la muerte del consumidor es la muerte de la compra.",
 			},
-			Needs: needs(
-				in(intakeGo, "s.ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, nil)", "s.ch.Consume(c.cfg.Queue, consumerTag, true, false, false, false, nil)"),
+			Needs: needs(noRescue, in(intakeGo, "s.ch.Consume(c.cfg.Queue, consumerTag, false, false, false, false, nil)", "s.ch.Consume(c.cfg.Queue, consumerTag, true, false, false, false, nil)"),
 				in(consumerGo, ackAfter, "\t\t_ = last // the broker forgot it long ago\n"),
 			),
 			Scenario: "consumer-crashes", Anomaly: []string{invariant.NoLoss},
@@ -149,8 +145,7 @@ func consuming() []Mutant {
 				EN: "Acknowledge after COMMIT, not before: in between lies every way in which a program can end.",
 				ES: "El acuse va después del COMMIT, no antes: en medio caben todas las maneras de morir de un programa.",
 			},
-			Needs: needs(
-				in(consumerGo, "\tverdicts, err := handle(work, messages)\n", "\tif err := in.ch.Ack(batch[len(batch)-1].DeliveryTag, true); err != nil {\n\t\treturn fmt.Errorf(\"acknowledge: %w\", err)\n\t}\n\tverdicts, err := handle(work, messages)\n"),
+			Needs: needs(noRescue, in(consumerGo, "\tverdicts, err := handle(work, messages)\n", "\tif err := in.ch.Ack(batch[len(batch)-1].DeliveryTag, true); err != nil {\n\t\treturn fmt.Errorf(\"acknowledge: %w\", err)\n\t}\n\tverdicts, err := handle(work, messages)\n"),
 				in(consumerGo, ackAfter, "\t\t_ = last // it was acknowledged when it came\n"),
 			),
 			Scenario: "consumer-crashes", Anomaly: []string{invariant.NoLoss},
@@ -161,7 +156,7 @@ func consuming() []Mutant {
 				EN: "\"This one and all before it\" is true only of work done in order: a fast batch acknowledges the slow one beside it.",
 				ES: "«Este y todos los anteriores» solo es cierto si se trabaja en orden: un lote rápido da por hecho al lento de al lado.",
 			},
-			Needs:    needs(in(consumerGo, "\t\t\tif err := c.handle(ctx, work, in, batch, handle); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", "\t\t\tgo func() { _ = c.handle(ctx, work, in, batch, handle) }()\n")),
+			Needs:    needs(noRescue, in(consumerGo, "\t\t\tif err := c.handle(ctx, work, in, batch, handle); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", "\t\t\tgo func() { _ = c.handle(ctx, work, in, batch, handle) }()\n")),
 			Scenario: "consumer-crashes", Anomaly: []string{invariant.NoLoss},
 		},
 		{
@@ -170,8 +165,7 @@ func consuming() []Mutant {
 				EN: "Delivery tags begin at 1 again with each connection: an acknowledgement that comes late, on a new one, takes a stranger's message away.",
 				ES: "Las etiquetas de entrega vuelven a empezar en 1 con cada conexión: un acuse tardío, en una nueva, se lleva el mensaje de otro.",
 			},
-			Needs: needs(
-				in(consumerGo, "\tcurrent atomic.Pointer[intake]\n", "\tcurrent atomic.Pointer[intake]\n\tlate    uint64 // the tag of an acknowledgement that the last session did not take\n"),
+			Needs: needs(noRescue, in(consumerGo, "\tcurrent atomic.Pointer[intake]\n", "\tcurrent atomic.Pointer[intake]\n\tlate    uint64 // the tag of an acknowledgement that the last session did not take\n"),
 				in(consumerGo, ackAfter, "\t\tif err := in.ch.Ack(last, true); err != nil {\n\t\t\tc.late = last\n\t\t\treturn fmt.Errorf(\"acknowledge: %w\", err)\n\t\t}\n"),
 				in(consumerGo, "\tc.current.Store(in)\n", "\tc.current.Store(in)\n\tfor deadline := time.Now().Add(time.Second); c.late > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {\n\t\tif c.held.Load() >= int64(c.late) {\n\t\t\t_ = in.ch.Ack(c.late, true)\n\t\t\tbreak\n\t\t}\n\t}\n\tc.late = 0\n"),
 			),
