@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventflow/scenarios/history"
+	"eventflow/scenarios/invariant"
 )
 
 func TestTheAxisFitsTheDrill(t *testing.T) {
@@ -114,4 +115,14 @@ func TestThinKeepsTheLastAndTheOrder(t *testing.T) {
 	assert.Equal(t, []int{1, 2, 3}, thin([]int{1, 2, 3}, 5))
 	assert.Equal(t, []int{2, 4, 6}, thin([]int{1, 2, 3, 4, 5, 6}, 3))
 	assert.Empty(t, thin([]int{1}, 0))
+}
+
+func TestWhatWasAskedForAndNeverFailedIsSteady(t *testing.T) {
+	h := history.History{Faults: []history.Fault{{Name: "cut"}}}
+	n := invariant.Numbers{
+		Service: []invariant.Service{{Kind: history.Seats}, {Kind: history.Lock}},
+		Trouble: []invariant.Trouble{{Kind: history.Lock, Failed: 1}},
+	}
+	assert.Equal(t, []history.Kind{history.Seats}, steady(h, n))
+	assert.Empty(t, steady(history.History{}, n), "nothing was broken: that it did not fail says nothing")
 }

@@ -32,9 +32,11 @@ const mostPlan = 64 << 10
 func environmentOf(m history.Meta) environment {
 	var e environment
 	for _, s := range settings(m.Versions) {
-		if strings.Contains(s.Name, "/") {
+		switch {
+		case strings.HasPrefix(s.Name, "vcs."): // the page tells the revision by itself
+		case strings.Contains(s.Name, "/"):
 			e.Others = append(e.Others, s)
-		} else {
+		default:
 			e.Main = append(e.Main, s)
 		}
 	}

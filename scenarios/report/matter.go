@@ -33,7 +33,7 @@ type listing struct {
 type listed struct {
 	*history.Op
 	Evidence bool
-	Fault    bool // called while a fault was in force
+	Phase    string
 }
 
 var (
@@ -65,7 +65,7 @@ func (l *listing) add(h history.History, o *history.Op, evidence bool) {
 		return
 	}
 	l.ids[o.ID] = true
-	l.Ops = append(l.Ops, listed{Op: o, Evidence: evidence, Fault: h.UnderFault(o.Call)})
+	l.Ops = append(l.Ops, listed{Op: o, Evidence: evidence, Phase: h.PhaseOf(*o)})
 }
 
 // mostEvident leaves room in the list for what failed without being evidence.

@@ -46,7 +46,7 @@ type page struct {
 	Charts    []chart
 	Strip     strip
 	Service   serviceTable
-	Comebacks []comeback
+	Steady    []history.Kind
 	Stale     []staleness
 	Ops       listing
 	Env       environment
@@ -106,7 +106,7 @@ func newPage(h history.History, r invariant.Report) page {
 		H: h, R: r, Claim: claimOf(h.Meta), Duration: seconds(h.End(), 1), Revision: h.Meta.Versions["vcs.revision"],
 		Tiles: tiles(r.Numbers), Invariant: judgements(r), Witnesses: witnessesOf(h.Meta, r),
 		Axis: a, Shades: shades(h, a), Phases: stretches(h, a), Charts: charts(h, a), Strip: newStrip(h, a),
-		Service: newServiceTable(h, r.Numbers), Comebacks: comebacks(h), Stale: stalenesses(h), Ops: newListing(h, r), Env: environmentOf(h.Meta),
+		Service: newServiceTable(h, r.Numbers), Steady: steady(h, r.Numbers), Stale: stalenesses(h), Ops: newListing(h, r), Env: environmentOf(h.Meta),
 		Faults: h.Faults[:min(len(h.Faults), mostFaults)], Notes: thin(h.Notes, mostNotes),
 	}
 	p.Lanes, p.MoreLanes = lanes(h, a)
@@ -191,6 +191,8 @@ func functions(w words, lang string, link func(string) template.HTML) template.F
 		"more":    more,
 		"times":   func(a, b float64) float64 { return a * b },
 		"plus":    func(a, b int) int { return a + b },
+		"ms2s":    func(ms *float64) string { return strconv.FormatFloat(*ms/1000, 'f', 2, 64) },
+		"tenths":  func(x *float64) string { return strconv.FormatFloat(*x, 'f', 1, 64) },
 		"span":    func(from, to time.Duration) string { return seconds(to-from, 2) },
 		"clip":    func(text string) string { return cut(text, mostText) },
 		"dict":    dict,

@@ -1,57 +1,24 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
 	"eventflow/scenarios/history"
+	"eventflow/scenarios/invariant"
 )
 
-// comeback is how one kind of request failed and came back. Empty: never seen.
-type comeback struct {
-	Kind         history.Kind
-	FirstFailure string // seconds from the first fault's start
-	FirstOK      string // seconds from the last heal
-	LastFailure  string // seconds from the last heal; empty: none after it
-	Failed       bool
-}
-
-// comebacks is a row for each kind; nil if nothing was broken or nothing healed.
-func comebacks(h history.History) []comeback {
-	healed, ok := h.Healed()
-	if !ok {
+// steady is the kinds that were asked for and never failed once the first fault had
+// begun.
+func steady(h history.History, n invariant.Numbers) []history.Kind {
+	if len(h.Faults) == 0 {
 		return nil
 	}
-	began := h.Faults[0].Start
-	for _, f := range h.Faults {
-		began = min(began, f.Start)
-	}
-	var list []comeback
-	for _, k := range kinds() {
-		ops := h.Select(func(o history.Op) bool { return o.Kind == k && o.Call >= began })
-		if len(ops) > 0 {
-			list = append(list, comebackOf(k, ops, began, healed))
-		}
-	}
-	return list
-}
-
-func comebackOf(k history.Kind, ops []history.Op, began, healed time.Duration) comeback {
-	c := comeback{Kind: k}
-	for _, o := range ops {
-		switch {
-		case !o.Served():
-			if !c.Failed {
-				c.Failed, c.FirstFailure = true, seconds(max(o.Return, o.Call)-began, 2)
-			}
-			if o.Call >= healed {
-				c.LastFailure = seconds(max(o.Return, o.Call)-healed, 2)
-			}
-		case o.Call >= healed && c.FirstOK == "":
-			c.FirstOK = seconds(o.Return-healed, 2)
-		}
-	}
-	return c
+	return slices.DeleteFunc(kinds(), func(k history.Kind) bool {
+		asked := slices.ContainsFunc(n.Service, func(s invariant.Service) bool { return s.Kind == k })
+		return !asked || slices.ContainsFunc(n.Trouble, func(t invariant.Trouble) bool { return t.Kind == k })
+	})
 }
 
 // staleness is how old what the cache showed was, in one phase.
