@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,7 +70,7 @@ func watchClock(ctx context.Context, worst *atomic.Int64) {
 // after a buyer saw an error.
 func (d *drill) drain(ctx context.Context) error {
 	d.say("drain", "waiting until the queue is empty and the stores are quiet")
-	draining, cancel := context.WithTimeout(ctx, drainDeadline)
+	draining, cancel := context.WithTimeout(ctx, cmp.Or(d.DrainFor, drainDeadline))
 	defer cancel()
 	if err := d.auditor.Drain(draining, d.event, d.quiesce(), func(left string) { d.say("drain", left) }); err != nil {
 		// Left-over messages are evidence against EventFlow, not a failure of the lab:

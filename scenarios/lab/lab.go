@@ -61,6 +61,9 @@ type Lab struct {
 	Artifacts string       // folder that gets a folder per drill
 	Log       *slog.Logger // nil: nothing is logged
 	Watch     func(Event)  // nil: nobody watches
+	// DrainFor is how long the stores may take to become quiet after the doors have
+	// closed; 0: a minute. What is left then is judged as it is.
+	DrainFor time.Duration
 	// Logs copies a service's log; nil when the stack keeps none.
 	Logs func(context.Context, topology.Name) (io.ReadCloser, error)
 	// Exits yields services that ended by themselves; a drill then stops

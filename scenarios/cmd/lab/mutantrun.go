@@ -15,6 +15,10 @@ import (
 	"eventflow/scenarios/mutants"
 )
 
+// mutantDrain is how long a mutant may take to become quiet. One that loses
+// purchases never is, and a sound EventFlow needs a tenth of it.
+const mutantDrain = 15 * time.Second
+
 // fate is what became of a mutant.
 type fate string
 
@@ -135,6 +139,7 @@ func playMutant(ctx context.Context, m mutants.Mutant, f mutantFlags, out *print
 	}
 	defer func() { err = errors.Join(err, bench.close(ctx)) }()
 	l := bench.lab(f.artifacts, out)
+	l.DrainFor = mutantDrain
 	l.Watch = func(e lab.Event) { out.move(fmt.Sprintf("  %5.1f s  %-9s %s", e.Elapsed.Seconds(), e.Step, e.Text)) }
 	return l.Run(ctx, s)
 }

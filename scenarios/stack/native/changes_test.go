@@ -25,6 +25,9 @@ import (
 )
 
 func TestProgramsAreEditedAndTold(t *testing.T) {
+	if os.Getenv(inner) != "" {
+		t.Skip("another user may not write where programs are built")
+	}
 	const sound, planted = `"tokens are signed"`, `"tokens are signed by a mutant"`
 	st := open(t, only(topology.PostgresDB, topology.Toxiproxy, topology.Auth), func(c *native.Config) {
 		c.Bin, c.Mutant = "", "forged-words"
