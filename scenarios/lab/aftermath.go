@@ -65,20 +65,20 @@ func watchClock(ctx context.Context, worst *atomic.Int64) {
 	}
 }
 
-// drain waits until nothing is under way any more, proves that every kind of op
-// works again, and reads the ledger. The order matters: effects can land seconds
-// after a buyer saw an error.
+// drain proves that every kind of op works again, waits until nothing is under way
+// any more, and reads the ledger. The order matters: effects can land seconds after
+// a buyer saw an error, and the proof's own purchase has to be over too.
 func (d *drill) drain(ctx context.Context) error {
-	d.say("drain", "waiting until the queue is empty and the stores are quiet")
+	d.say("drain", "one purchase of each kind; then until the queue is empty and the stores are quiet")
+	if err := d.steady(ctx); err != nil {
+		d.rec.Note("after the sale, one fresh op of each kind: " + err.Error())
+	}
 	draining, cancel := context.WithTimeout(ctx, cmp.Or(d.DrainFor, drainDeadline))
 	defer cancel()
 	if err := d.auditor.Drain(draining, d.event, d.quiesce(), func(left string) { d.say("drain", left) }); err != nil {
 		// Left-over messages are evidence against EventFlow, not a failure of the lab:
 		// the ledger is read all the same and the judge sees the queue.
 		d.rec.Note("drain: " + err.Error())
-	}
-	if err := d.steady(ctx); err != nil {
-		d.rec.Note("after the drain, one fresh op of each kind: " + err.Error())
 	}
 	return d.audit(ctx)
 }
@@ -93,7 +93,6 @@ func (d *drill) audit(ctx context.Context) error {
 	d.say("audit", "reading what the stores really hold")
 	ctx, cancel := context.WithTimeout(ctx, auditDeadline)
 	defer cancel()
-	d.drainJourney(ctx)
 	ledger, err := d.auditor.Ledger(ctx, d.event)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -104,16 +103,6 @@ func (d *drill) audit(ctx context.Context) error {
 	ledger.At = d.rec.Now()
 	d.rec.Ledger(ledger)
 	return nil
-}
-
-// drainJourney waits for the last journey's own purchase, which may still be on its
-// way. What never drains must leave time to read what is there: it is the evidence.
-func (d *drill) drainJourney(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, auditDeadline/2)
-	defer cancel()
-	if err := d.auditor.Drain(ctx, d.event, 0, func(string) {}); err != nil {
-		d.rec.Note("drain after the last journey: " + err.Error())
-	}
 }
 
 // finish closes the journal, judges what it says, read back from the disk, and
