@@ -111,7 +111,6 @@ const (
 	cacheGo    = "system/internal/cache/cache.go"
 	readGo     = "system/internal/cache/read.go"
 	mapGo      = "system/internal/cache/seatmap.go"
-	shelfGo    = "system/internal/cache/shelf.go"
 	redisGo    = "system/internal/redisconn/redisconn.go"
 	tokenGo    = "system/internal/token/token.go"
 	rulesGo    = "system/internal/account/rules.go"

@@ -76,7 +76,7 @@ func publishing() []Mutant {
 				ES: "Quien vuelve al instante, una y otra vez, no deja levantarse a quien lo intenta: las pausas deben crecer y ser distintas en cada nodo.",
 			},
 			Needs:    needs(in(queueGo, "\t\twait := minPause/2 + rand.N(pause)\n", "\t\twait := rand.N(pause / 50)\n\t\tpause = minPause / 2\n")),
-			Scenario: "everything-cut", Anomaly: []string{invariant.RetryBudget},
+			Scenario: "broker-killed", Anomaly: []string{invariant.RetryBudget},
 		},
 	}
 }

@@ -74,7 +74,6 @@ redis.call('HSET', KEYS[1], 'stored_at', string.format('%.0f', t[1] * 1000 + mat
 				in(readGo, "c.reads.DoChan(k.key(id), func()", "c.reads.DoChan(k.key(id)+time.Now().String(), func()"),
 				in(readGo, "c.loads.DoChan(k.key(id), func()", "c.loads.DoChan(k.key(id)+time.Now().String(), func()"),
 				in(readGo, "\tif !c.limit.Allow() {\n", "\tif c.limit.Burst() == 0 {\n"),
-				in(shelfGo, "ok && i.younger(keep)", "ok && keep < 0"),
 				in(mapGo, "s.draws.DoChan(strconv.Itoa(event), func()", "s.draws.DoChan(strconv.Itoa(event)+time.Now().String(), func()"),
 			),
 			Scenario: "hot-key-expires", Anomaly: []string{invariant.RetryBudget, invariant.Availability},
