@@ -37,6 +37,14 @@ func TestAFaultHasItsThreeBands(t *testing.T) {
 	assert.Equal(t, []band{{100, 900, true}}, a.bands(history.Fault{Start: second}), "never in force")
 }
 
+func TestALabelStandsWhereThereIsRoom(t *testing.T) {
+	a := newAxis(history.History{Phases: []history.Phase{{End: 10 * time.Second}}})
+	early := a.labelled("cut", history.Fault{Start: time.Second, Healed: 4 * time.Second})
+	assert.Equal(t, lane{Label: "cut", Left: 10, Room: 90}, early)
+	late := a.labelled("cut", history.Fault{Start: 7 * time.Second, Healed: 9 * time.Second})
+	assert.Equal(t, lane{Label: "cut", Left: 10, Right: true, Room: 90}, late)
+}
+
 func TestVeryManyBandsAreJoined(t *testing.T) {
 	var many []band
 	for i := range 5000 {

@@ -16,6 +16,7 @@ type lane struct {
 	Bands []band
 	Left  float64 // where the label stands, in percent; from the right if Right
 	Right bool
+	Room  float64 // how long the label may be, in percent
 }
 
 // mostLanes is how many faults get a lane: more would push the charts off the
@@ -36,11 +37,7 @@ func lanes(h history.History, a axis) (list []lane, more int) {
 		case !ok:
 			i = len(list)
 			place[key] = i
-			left := a.percent(f.Start)
-			list = append(list, lane{Label: label, Left: left, Right: left > 60})
-			if left > 60 {
-				list[i].Left = 100 - a.percent(max(f.Healed, f.Start))
-			}
+			list = append(list, a.labelled(label, f))
 		}
 		list[i].Bands = append(list[i].Bands, a.bands(f)...)
 	}
@@ -48,6 +45,16 @@ func lanes(h history.History, a axis) (list []lane, more int) {
 		list[i].Bands = joined(list[i].Bands)
 	}
 	return list, more
+}
+
+// labelled is a fault's lane without its bands. The label begins where the fault
+// does, or ends where it ends: where there is more room.
+func (a axis) labelled(label string, f history.Fault) lane {
+	from, to := a.percent(f.Start), a.percent(max(f.Healed, f.HealAt, f.Start))
+	if to >= 100-from {
+		return lane{Label: label, Left: 100 - to, Right: true, Room: to}
+	}
+	return lane{Label: label, Left: from, Room: 100 - from}
 }
 
 // shades are the bands of all faults, for the ground of the charts.
