@@ -34,7 +34,7 @@ func AckLost() lab.Scenario {
 			Witnesses: []invariant.Witness{
 				bit("unheard"),
 				{Name: "purchases written without the broker knowing", Measure: invariant.SampleRise, Phase: "unheard", Series: "ledger_rows", Min: 20},
-				{Name: "purchases delivered again", Measure: invariant.SampleRise, Series: "consumer_redelivered", Min: 20},
+				{Name: "purchases delivered again", Measure: invariant.SampleRise, Series: "consumer_redelivered", Min: 30},
 				{Name: "purchases that the ledger had already", Measure: invariant.SampleRise, Series: "consumer_duplicates", Min: 20},
 			},
 		},
@@ -62,8 +62,8 @@ func ConsumerCrashes() lab.Scenario {
 			},
 			NoHang: noHang(),
 			Witnesses: []invariant.Witness{
-				bit("crashing"),
-				{Name: "deaths, by turns before a COMMIT and after one", Measure: invariant.CountFaults, Min: 6},
+				{Name: "commits that were made to fail, all through the phase", Measure: invariant.CountFaults, Fault: string(tamper.CommitFails), Min: 1},
+				{Name: "deaths, by turns before a COMMIT and after one", Measure: invariant.CountFaults, Fault: "crash", Min: 8},
 				{Name: "purchases delivered again", Measure: invariant.SampleRise, Series: "consumer_redelivered", Min: 6},
 				{Name: "purchases whose COMMIT outlived the consumer", Measure: invariant.SampleRise, Series: "consumer_duplicates", Min: 3},
 			},
@@ -127,7 +127,7 @@ func PoisonMessages() lab.Scenario {
 			},
 			NoHang: noHang(),
 			Witnesses: []invariant.Witness{
-				{Name: "times that poison was put into the queue", Measure: invariant.CountFaults, Min: 3},
+				{Name: "times that poison was put into the queue", Measure: invariant.CountFaults, Fault: string(tamper.Poison), Min: 3},
 				{Name: "dead letters", Measure: invariant.SampleRise, Series: "queue_dead", Min: 20},
 				{Name: "purchases written between the poisons", Measure: invariant.SampleRise, Phase: "poisoned again", Series: "ledger_rows", Min: 8},
 				{Name: "purchases written between the last poisons", Measure: invariant.SampleRise, Phase: "poisoned a third time", Series: "ledger_rows", Min: 8},
