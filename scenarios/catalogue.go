@@ -82,9 +82,13 @@ func seconds(n float64) invariant.Duration {
 // around frames phases with faults with a calm start and a recovery. The recovery
 // is longer than the longest wait between two tries of a buyer, so that everybody
 // who was turned away comes back within it.
-func around(middle ...lab.Phase) []lab.Phase {
-	frame := []lab.Phase{{Name: "baseline", For: seconds(2.5)}}
-	return append(append(frame, middle...), lab.Phase{Name: "recovered", For: seconds(4)})
+func around(middle ...lab.Phase) []lab.Phase { return recovering(4.2, middle...) }
+
+// recovering is around with a recovery of so many seconds: what may take five to
+// come back has to be watched for longer than five.
+func recovering(s float64, middle ...lab.Phase) []lab.Phase {
+	frame := []lab.Phase{{Name: "baseline", For: seconds(2)}}
+	return append(append(frame, middle...), lab.Phase{Name: "recovered", For: seconds(s)})
 }
 
 // The answers that bounds speak of.

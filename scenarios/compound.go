@@ -52,7 +52,7 @@ func EverythingCut() lab.Scenario {
 	// Somebody must hold seats when the stores go, or nobody tries to buy meanwhile.
 	sale.HoldShare, sale.HoldFor = 0.5, 2*time.Second
 	return lab.Scenario{
-		Name: "everything-cut",
+		Name: "everything-cut", Gate: true,
 		Claim: lab.Text{
 			EN: "Without any store nothing is promised, every refusal is quick and honest, guests still come in, and as the stores return one by one so does what needs them.",
 			ES: "Sin ningún almacén no se promete nada, cada negativa es rápida y honesta, los invitados siguen entrando y, según vuelven los almacenes uno a uno, vuelve lo que depende de ellos.",

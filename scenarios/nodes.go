@@ -141,6 +141,7 @@ func AuthGone() lab.Scenario {
 				atLeast(0.99, "old tokens lock", "gone", history.Lock, served(201, 409), time.Second, 30),
 				atLeast(0.99, "old tokens buy", "gone", history.Purchase, accepted(), time.Second, 30),
 				atLeast(1, "logins are refused at once, and honestly", "gone", history.Login, unreachable(), 500*time.Millisecond, 10),
+				atLeast(0.99, "old tokens lock", "slow", history.Lock, served(201, 409), time.Second, 20),
 				atLeast(0.99, "old tokens buy", "slow", history.Purchase, accepted(), time.Second, 30),
 				never("a login that came in time", "slow", history.Login, ok200(), 5),
 				shown("gone"),

@@ -62,7 +62,7 @@ func PostgresHangs() lab.Scenario {
 			ES: "Cuando PostgreSQL enmudece nadie lo espera: cada nodo sigue mostrando mapas de asientos y aceptando compras, y las cuentas nuevas se rechazan en medio segundo.",
 		},
 		Sale:   sale,
-		Phases: around(lab.Phase{Name: "silent", For: seconds(8), Faults: []fault.Fault{fault.Hang("postgres")}}),
+		Phases: around(lab.Phase{Name: "silent", For: seconds(6.5), Faults: []fault.Fault{fault.Hang("postgres")}}),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
 				warm("silent", fromSource("cache")),
@@ -244,7 +244,7 @@ func PurchaseOutlivesHold() lab.Scenario {
 		// seconds, and wanted for the rest of the phase.
 		Phases: []lab.Phase{
 			{Name: "cut", For: seconds(12), Faults: []fault.Fault{fault.Cut("postgres")}},
-			{Name: "recovered", For: seconds(3)},
+			{Name: "recovered", For: seconds(3.2)},
 		},
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{

@@ -27,8 +27,8 @@ func RabbitMQCut() lab.Scenario {
 		// tries again: so long must buyers watch for its return.
 		Phases: []lab.Phase{
 			{Name: "baseline", For: seconds(2)},
-			{Name: "cut", For: seconds(7), Faults: []fault.Fault{fault.Cut("rabbitmq")}},
-			{Name: "recovered", For: seconds(5.5)},
+			{Name: "cut", For: seconds(6), Faults: []fault.Fault{fault.Cut("rabbitmq")}},
+			{Name: "recovered", For: seconds(6.2)},
 		},
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -104,7 +104,7 @@ func BrokerKilled() lab.Scenario {
 			{Name: "baseline", For: seconds(2)},
 			{Name: "backlog", For: seconds(3), Faults: []fault.Fault{backlog}},
 			{Name: "killed", For: seconds(2.5), Faults: []fault.Fault{backlog}, Processes: []stack.ProcessFault{stack.Kill(topology.RabbitMQ)}},
-			{Name: "recovered", For: seconds(6)},
+			{Name: "recovered", For: seconds(6.2)},
 		},
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -145,7 +145,7 @@ func BrokerMemoryAlarm() lab.Scenario {
 			{Name: "baseline", For: seconds(2)},
 			{Name: "backlog", For: seconds(2.5), Faults: []fault.Fault{fault.Cut("consumer_rabbitmq")}},
 			{Name: "alarm", For: seconds(6), Processes: []stack.ProcessFault{stack.Alarm(topology.RabbitMQ)}},
-			{Name: "recovered", For: seconds(4)},
+			{Name: "recovered", For: seconds(4.2)},
 		},
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{

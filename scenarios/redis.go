@@ -87,7 +87,7 @@ func LockReplyLost() lab.Scenario {
 		},
 		Sale: sale,
 		Gate: true,
-		Phases: around(lab.Phase{Name: "lost", For: seconds(8), Faults: []fault.Fault{
+		Phases: around(lab.Phase{Name: "lost", For: seconds(7), Faults: []fault.Fault{
 			fault.Slow(160*time.Millisecond, 80*time.Millisecond, "app-1_redis", "app-2_redis"),
 		}}),
 		Spec: invariant.Spec{

@@ -345,7 +345,7 @@ var mutants = []mutant{
 	{"a program goes round its proxy", invariant.NoBypass, invariant.Invalid, func(h *history.History) { h.Ledger.Peers[0].Proxied = false }},
 
 	{"a program has crashed", invariant.NoLeak, invariant.Broken, func(h *history.History) { h.Ledger.Died = []string{"app-1: panic: nil map"} }},
-	{"goroutines are left", invariant.NoLeak, invariant.Broken, func(h *history.History) { h.Ledger.After["goroutines:app-1"] = 116 }},
+	{"goroutines are left", invariant.NoLeak, invariant.Broken, func(h *history.History) { h.Ledger.After["goroutines:app-1"] = 176 }},
 
 	{"never healed", invariant.Sound, invariant.Invalid, func(h *history.History) { h.Faults[0].Healed = 0 }},
 	{"no ledger", invariant.Sound, invariant.Invalid, func(h *history.History) { h.Ledger = nil }},

@@ -139,6 +139,11 @@ func (s Scenario) Validate(m topology.Map) error {
 	if err := s.Spec.Validate(); err != nil {
 		fail("%w", err)
 	}
+	for _, r := range s.Spec.Recovery {
+		if watched := s.calmEnd(); max(r.First, r.Last) >= watched {
+			fail("recovery of %s within %s is watched for %s", r.Kind, max(r.First, r.Last), watched)
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("scenario %q: %w", s.Name, err)
 	}
@@ -178,6 +183,16 @@ func (s Scenario) breaks() (processes, data bool) {
 		data = data || len(p.Tampers) > 0
 	}
 	return processes, data
+}
+
+// calmEnd is how long the buyers are still there after the last fault.
+func (s Scenario) calmEnd() (d invariant.Duration) {
+	for _, p := range s.Phases {
+		if d += p.For; p.Faulty() {
+			d = 0
+		}
+	}
+	return d
 }
 
 // Duration is how long the buyers are let in.

@@ -34,7 +34,7 @@ func reading() []Mutant {
 				EN: "The first EventFlow kept copies for 300 s and asked nobody meanwhile: people bought what was no longer true.",
 				ES: "El primer EventFlow guardaba copias 300 s sin preguntar a nadie: la gente compraba lo que ya no era verdad.",
 			},
-			Needs:    needs(in(appGo, `env:"CACHE_FRESH" default:"2s"`, `env:"CACHE_FRESH" default:"300s"`)),
+			Needs:    lab.Needs{Env: env("CACHE_FRESH", "300s")},
 			Scenario: "stale-writes", Anomaly: []string{invariant.StaleBound},
 		},
 		{

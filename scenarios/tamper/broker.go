@@ -50,6 +50,17 @@ func (b broker) publish(ctx context.Context, id string, body []byte) error {
 // queuePath is the purchase queue, in the virtual host "/".
 const queuePath = "/api/queues/%2F/" + queue
 
+// arguments are those with which the purchase queue was declared; nil: there is none.
+func (b broker) arguments(ctx context.Context) (map[string]any, error) {
+	var q struct {
+		Arguments map[string]any `json:"arguments"`
+	}
+	if _, err := b.call(ctx, http.MethodGet, queuePath+"?disable_stats=true&enable_queue_totals=true", nil, &q); err != nil {
+		return nil, fmt.Errorf("look for queue %s: %w", queue, err)
+	}
+	return q.Arguments, nil
+}
+
 // declared says whether there is a purchase queue.
 func (b broker) declared(ctx context.Context) (bool, error) {
 	status, err := b.call(ctx, http.MethodGet, queuePath+"?disable_stats=true&enable_queue_totals=true", nil, nil)
