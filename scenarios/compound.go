@@ -73,14 +73,16 @@ func EverythingCut() lab.Scenario {
 				never("a purchase accepted without locks and queue", "only-postgres", history.Purchase, accepted(), 3),
 				never("a purchase accepted without a queue", "no-queue", history.Purchase, accepted(), 3),
 			},
-			NoHang: limits(history.Enter, history.Register, history.Events, history.Seats, history.Lock, history.Purchase, history.Status),
+			NoHang:  limits(history.Enter, history.Register, history.Events, history.Seats, history.Lock, history.Purchase, history.Status),
+			Retries: &invariant.Retries{MaxRatio: 1.5, MaxConnects: 60},
+			Examine: []string{invariant.NoLeak},
 			Recovery: []invariant.RecoveryBound{
 				back(history.Lock, 2, 3, 10), back(history.Purchase, 3, 4, 10), back(history.Register, 2, 3, 5), back(history.Seats, 1, 2, 50),
 			},
 			Witnesses: []invariant.Witness{
 				bits("", 3),
 				count("buyers who came while nothing worked", "nothing", history.Enter, invariant.Match{}, 20),
-				count("maps that nobody could draw", "nothing", history.Seats, honestly(), 100),
+				count("seats that nobody could lock", "nothing", history.Lock, honestly(), 50),
 				count("maps that PostgreSQL drew alone", "only-postgres", history.Seats, fromSource("database"), 20),
 				count("seats locked without a queue", "no-queue", history.Lock, served(201), 5),
 				count("purchases that a kept lock bought after all", "recovered", history.Purchase, invariant.Match{Code: []int{202}, MinAttempt: 1}, 5),
@@ -113,6 +115,8 @@ func FlappingLinks() lab.Scenario {
 				atLeast(0.98, "maps are shown or refused at once", "all", history.Seats, served(200, 503), time.Second, 200),
 			},
 			NoHang:   noHang(),
+			Retries:  &invariant.Retries{MaxRatio: 1.5, MaxConnects: 60},
+			Examine:  []string{invariant.NoLeak, invariant.NoBypass},
 			Recovery: []invariant.RecoveryBound{back(history.Lock, 2, 3, 10), back(history.Purchase, 3, 4, 10), back(history.Register, 2, 3, 5)},
 			Witnesses: []invariant.Witness{
 				bits("", 3),
@@ -144,6 +148,8 @@ func CutInMidFrame() lab.Scenario {
 				atLeast(0.99, "maps are shown or refused at once", "working", history.Seats, served(200, 503), time.Second, 300),
 			},
 			NoHang:   noHang(),
+			Retries:  &invariant.Retries{MaxRatio: 1.5, MaxConnects: 60},
+			Examine:  []string{invariant.NoLeak, invariant.NoBypass},
 			Recovery: []invariant.RecoveryBound{back(history.Lock, 2, 3, 10), back(history.Purchase, 3, 4, 10), back(history.Register, 2, 3, 5)},
 			Witnesses: []invariant.Witness{
 				bits("", 2),
