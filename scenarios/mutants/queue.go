@@ -156,19 +156,8 @@ func consuming() []Mutant {
 				EN: "\"This one and all before it\" is true only of work done in order: a fast batch acknowledges the slow one beside it.",
 				ES: "«Este y todos los anteriores» solo es cierto si se trabaja en orden: un lote rápido da por hecho al lento de al lado.",
 			},
-			Needs:    needs(noRescue, in(consumerGo, "\t\t\tif err := c.handle(ctx, work, in, batch, handle); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", "\t\t\tgo func() { _ = c.handle(ctx, work, in, batch, handle) }()\n")),
-			Scenario: "consumer-crashes", Anomaly: []string{invariant.NoLoss},
-		},
-		{
-			Name: "late-ack-on-a-new-session", ID: "M24", Gate: true,
-			Lesson: lab.Text{
-				EN: "Delivery tags begin at 1 again with each connection: an acknowledgement that comes late, on a new one, takes a stranger's message away.",
-				ES: "Las etiquetas de entrega vuelven a empezar en 1 con cada conexión: un acuse tardío, en una nueva, se lleva el mensaje de otro.",
-			},
-			Needs: needs(noRescue, in(consumerGo, "\tcurrent atomic.Pointer[intake]\n", "\tcurrent atomic.Pointer[intake]\n\tlate    uint64 // the tag of an acknowledgement that the last session did not take\n"),
-				in(consumerGo, ackAfter, "\t\tif err := in.ch.Ack(last, true); err != nil {\n\t\t\tc.late = last\n\t\t\treturn fmt.Errorf(\"acknowledge: %w\", err)\n\t\t}\n"),
-				in(consumerGo, "\tc.current.Store(in)\n", "\tc.current.Store(in)\n\tfor deadline := time.Now().Add(time.Second); c.late > 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {\n\t\tif c.held.Load() >= int64(c.late) {\n\t\t\t_ = in.ch.Ack(c.late, true)\n\t\t\tbreak\n\t\t}\n\t}\n\tc.late = 0\n"),
-			),
+			Needs: needs(noRescue, in(consumerGo, "\t\t\tif err := c.handle(ctx, work, in, batch, handle); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", "\t\t\tslow := c.batches%2 == 0 // work side by side takes different times\n\t\t\tc.batches++\n\t\t\tgo func() {\n\t\t\t\tif slow {\n\t\t\t\t\ttime.Sleep(1700 * time.Millisecond)\n\t\t\t\t}\n\t\t\t\t_ = c.handle(ctx, work, in, batch, handle)\n\t\t\t}()\n"),
+				in(consumerGo, "\tcurrent atomic.Pointer[intake]\n", "\tcurrent atomic.Pointer[intake]\n\tbatches int\n")),
 			Scenario: "consumer-loses-broker", Anomaly: []string{invariant.NoLoss},
 		},
 		{
