@@ -22,8 +22,8 @@ func ForgedTokens() lab.Scenario {
 		},
 		Sale: sale,
 		Phases: around(
-			lab.Phase{Name: "no-database", For: seconds(3), Faults: []fault.Fault{fault.Cut("postgres")}},
-			lab.Phase{Name: "no-locks", For: seconds(3), Faults: []fault.Fault{fault.Cut("redis")}},
+			lab.Phase{Name: "no-database", For: seconds(2.2), Faults: []fault.Fault{fault.Cut("postgres")}},
+			lab.Phase{Name: "no-locks", For: seconds(2.2), Faults: []fault.Fault{fault.Cut("redis")}},
 		),
 		Spec: invariant.Spec{
 			Bounds: append(neverHonoured(history.Baseline, "no-database", "no-locks", "recovered"),

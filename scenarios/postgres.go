@@ -26,7 +26,7 @@ func PostgresCut() lab.Scenario {
 			ES: "Sin PostgreSQL los mapas de asientos siguen saliendo de la caché, las compras se aceptan y quedan en cola, y cuando vuelve cada una está en el libro exactamente una vez.",
 		},
 		Sale:   sale,
-		Phases: around(lab.Phase{Name: "cut", For: seconds(9), Faults: []fault.Fault{fault.Cut("postgres")}}),
+		Phases: around(lab.Phase{Name: "cut", For: seconds(8.4), Faults: []fault.Fault{fault.Cut("postgres")}}),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
 				fast("cut", history.Seats, fromSource("cache")),
@@ -131,7 +131,7 @@ func PostgresSlow() lab.Scenario {
 // that they did: whoever believes the timeout writes the purchase again.
 func PostgresLoseReplies() lab.Scenario {
 	lost := func(name string) lab.Phase {
-		return lab.Phase{Name: name, For: seconds(3.5), Faults: []fault.Fault{fault.LoseReplies("postgres")}}
+		return lab.Phase{Name: name, For: seconds(3), Faults: []fault.Fault{fault.LoseReplies("postgres")}}
 	}
 	return lab.Scenario{
 		Name: "postgres-lose-replies", Gate: true,

@@ -9,7 +9,7 @@ type Info struct {
 
 // All is every invariant that a report may name, in the order of the report.
 func All() []Info {
-	list := []Info{{Sound, "The record of the drill is whole and does not contradict itself.", "El registro del ensayo está completo y no se contradice."}}
+	list := []Info{{Sound, "The record of the drill is whole and does not contradict itself.", "El registro del simulacro está completo y no se contradice."}}
 	for _, c := range checks() {
 		list = append(list, Info{c.name, c.en, c.es})
 	}
@@ -29,19 +29,19 @@ func checks() []check {
 	return []check{
 		{NoLoss, finished, noLoss,
 			"Every accepted purchase is in the ledger with a final status.",
-			"Toda compra aceptada está en el libro mayor con un estado final."},
+			"Toda compra aceptada está en el libro con un estado final."},
 		{ExactlyOnce, always, exactlyOnce,
 			"Every purchase is recorded once, with one ticket if confirmed and none if not.",
 			"Cada compra se registra una vez, con una entrada si se confirma y ninguna si no."},
 		{NoPhantom, always, noPhantom,
 			"The ledger holds nothing that was refused or never asked for.",
-			"El libro mayor no contiene nada que se rechazara o que nadie pidiera."},
+			"El libro no contiene nada que se rechazara o que nadie pidiera."},
 		{NoDoubleSale, always, noDoubleSale,
 			"No seat belongs to two confirmed purchases, at the end or at any moment before.",
 			"Ningún asiento pertenece a dos compras confirmadas, ni al final ni en ningún momento."},
 		{Conservation, finished, conservation,
 			"Seats and money add up: what is shown as sold is what the ledger confirms, at the price of the hall.",
-			"Asientos y dinero cuadran: lo que se muestra vendido es lo que el libro mayor confirma, al precio de la sala."},
+			"Asientos y dinero cuadran: lo que se muestra vendido es lo que el libro confirma, al precio de la sala."},
 		{AcceptConflict, always, acceptConflict,
 			"An accepted purchase is not rejected later.",
 			"Una compra aceptada no se rechaza después."},
@@ -50,7 +50,7 @@ func checks() []check {
 			"Una compra rechazada perdió su asiento frente a otra confirmada."},
 		{StatusTruth, finished, statusTruth,
 			"A final status that a buyer was told is the ledger's.",
-			"El estado final que se dijo al comprador es el del libro mayor."},
+			"El estado final que se dijo al comprador es el del libro."},
 		{TerminalMonotone, always, terminalMonotone,
 			"Final means final: a purchase never leaves confirmed or rejected, and an accepted one is never unknown to the shop.",
 			"Final es final: una compra nunca deja de estar confirmada o rechazada, y la tienda nunca desconoce una que aceptó."},
@@ -98,10 +98,10 @@ func checks() []check {
 			"Toda conexión a un almacén pasa por un proxy, así que todas sintieron el fallo."},
 		{NoLeak, finished, noLeak,
 			"After the drill no program has crashed, and none keeps goroutines, files or connections it no longer needs.",
-			"Tras el ensayo ningún programa ha caído ni conserva gorrutinas, ficheros o conexiones que ya no necesita."},
+			"Tras el simulacro ningún programa ha caído ni conserva gorrutinas, ficheros o conexiones que ya no necesita."},
 		{NonVacuity, finished, nonVacuity,
 			"The fault bit and the risky path was taken: the drill proves something.",
-			"El fallo se notó y se recorrió el camino arriesgado: el ensayo demuestra algo."},
+			"El fallo se notó y se recorrió el camino arriesgado: el simulacro demuestra algo."},
 	}
 }
 
