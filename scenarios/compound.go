@@ -22,7 +22,7 @@ func RotatingDirections() lab.Scenario {
 			ES: "Cuando se pierden unas veces las peticiones y otras las respuestas de enlaces sueltos, ninguna compra se pierde, se repite ni se vende dos veces, y todo vuelve a funcionar enseguida.",
 		},
 		Sale: smaller(24),
-		Phases: around(
+		Phases: recovering(5.7,
 			turn("first", fault.LoseReplies("app-1_redis", "consumer_postgres"), fault.LoseRequests("app-2_rabbitmq")),
 			turn("second", fault.LoseRequests("app-1_redis", "consumer_rabbitmq"), fault.LoseReplies("app-2_rabbitmq")),
 			turn("third", fault.LoseReplies("app-3_postgres", "consumer_redis", "consumer_rabbitmq"), fault.LoseRequests("consumer_postgres")),
@@ -33,7 +33,7 @@ func RotatingDirections() lab.Scenario {
 				by(atLeast(0.99, "the whole node locks", "first", history.Lock, served(201, 409), time.Second, 5), "app-3"),
 			},
 			NoHang:   noHang(),
-			Recovery: []invariant.RecoveryBound{back(history.Lock, 2, 3, 10), back(history.Purchase, 2, 4, 10), back(history.Register, 2, 3, 5)},
+			Recovery: []invariant.RecoveryBound{back(history.Lock, 2, 3, 10), back(history.Purchase, 2, 5.5, 10), back(history.Register, 2, 3, 5)},
 			Witnesses: []invariant.Witness{
 				bits("first", 2), bits("second", 2), bits("third", 2),
 				count("locks that were refused because a direction was lost", "", history.Lock, invariant.Match{Code: []int{503}}, 10),
@@ -58,10 +58,12 @@ func EverythingCut() lab.Scenario {
 			ES: "Sin ningún almacén no se promete nada, cada negativa es rápida y honesta, los invitados siguen entrando y, según vuelven los almacenes uno a uno, vuelve lo que depende de ellos.",
 		},
 		Sale: sale,
-		Phases: around(
-			lab.Phase{Name: "nothing", For: seconds(4), Faults: []fault.Fault{fault.Cut("postgres", "redis", "rabbitmq")}},
-			lab.Phase{Name: "only-postgres", For: seconds(2), Faults: []fault.Fault{fault.Cut("redis", "rabbitmq")}},
-			lab.Phase{Name: "no-queue", For: seconds(2), Faults: []fault.Fault{fault.Cut("rabbitmq")}},
+		// A node that has tried in vain for a while waits up to five seconds before it
+		// tries the broker again.
+		Phases: recovering(6.2,
+			lab.Phase{Name: "nothing", For: seconds(3.5), Faults: []fault.Fault{fault.Cut("postgres", "redis", "rabbitmq")}},
+			lab.Phase{Name: "only-postgres", For: seconds(1.5), Faults: []fault.Fault{fault.Cut("redis", "rabbitmq")}},
+			lab.Phase{Name: "no-queue", For: seconds(1.5), Faults: []fault.Fault{fault.Cut("rabbitmq")}},
 		),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -77,7 +79,7 @@ func EverythingCut() lab.Scenario {
 			Retries: &invariant.Retries{MaxRatio: 1.5, MaxConnects: 60},
 			Examine: []string{invariant.NoLeak},
 			Recovery: []invariant.RecoveryBound{
-				back(history.Lock, 2, 3, 10), back(history.Purchase, 3, 4, 10), back(history.Register, 2, 3, 5), back(history.Seats, 1, 2, 50),
+				back(history.Lock, 2, 3, 10), back(history.Purchase, 5.5, 6, 10), back(history.Register, 2, 3, 5), back(history.Seats, 1, 2, 50),
 			},
 			Witnesses: []invariant.Witness{
 				bits("", 3),
