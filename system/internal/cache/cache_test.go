@@ -340,5 +340,5 @@ func TestSeatMap(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := m.Get(t.Context(), 1)
 		return errors.Is(err, ticket.ErrUnavailable)
-	}, 4*time.Second, 10*time.Millisecond, "never an empty hall")
+	}, 10*time.Second, 10*time.Millisecond, "never an empty hall; the last one is shown for twice Fresh at most")
 }
