@@ -58,7 +58,7 @@ func publishing() []Mutant {
 			Scenario: "broker-killed", Anomaly: []string{invariant.NoLoss},
 		},
 		{
-			Name: "messages-not-persistent", ID: "M07", Gate: true,
+			Name: "messages-not-persistent", ID: "M07",
 			Lesson: lab.Text{
 				EN: "A durable queue survives the broker; the transient messages in it do not.",
 				ES: "Una cola duradera sobrevive al bróker; los mensajes transitorios que contiene, no.",
@@ -111,7 +111,7 @@ const notStored = "\tif err != nil {\n\t\treturn fmt.Errorf(\"handle a batch: %w
 func consuming() []Mutant {
 	return []Mutant{
 		{
-			Name: "dropped-when-insert-fails", ID: "P1", Gate: true, First: true,
+			Name: "dropped-when-insert-fails", ID: "P1", First: true,
 			Lesson: lab.Text{
 				EN: "nack(requeue=false) throws the message away. The first EventFlow did so whenever an insert failed: while PostgreSQL was gone, every purchase was accepted and lost.",
 				ES: "nack(requeue=false) tira el mensaje. El primer EventFlow lo hacía cada vez que fallaba un insert: mientras PostgreSQL faltaba, cada compra se aceptaba y se perdía.",

@@ -20,7 +20,7 @@ const stale = "\treturn Read[T]{Value: found.value, Result: Stale, Age: now.Sub(
 func reading() []Mutant {
 	return []Mutant{
 		{
-			Name: "nothing-stale", ID: "M18", Gate: true,
+			Name: "nothing-stale", ID: "M18",
 			Lesson: lab.Text{
 				EN: "An old answer that says how old it is beats none: a cache that only serves fresh copies goes down with its source.",
 				ES: "Una respuesta vieja que dice su edad vale más que ninguna: una caché que solo sirve copias frescas cae con su fuente.",
