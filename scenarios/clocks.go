@@ -49,7 +49,7 @@ func ClocksDiffer() lab.Scenario {
 		},
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
-				by(atLeast(0.98, "a token within the leeway is good", "young", history.Lock, served(201, 409), 1500*time.Millisecond, 8), "app-2"),
+				by(atLeast(0.98, "a token within the leeway is good", "young", history.Lock, served(201, 409), 1500*time.Millisecond, 4), "app-2"),
 				by(atLeast(1, "a token beyond the leeway is refused", "old", history.Lock, served(401), time.Second, 10), "app-2"),
 				by(atLeast(0.98, "the same token is good elsewhere", "old", history.Lock, served(201, 409), time.Second, 10), "app-1", "app-3"),
 				by(atLeast(0.98, "the same token buys elsewhere", "old", history.Purchase, accepted(), time.Second, 5), "app-1", "app-3"),
@@ -59,7 +59,7 @@ func ClocksDiffer() lab.Scenario {
 			NoHang: limits(history.Seats, history.Lock, history.Purchase, history.Status),
 			Witnesses: []invariant.Witness{
 				bits("", 2),
-				count("locks by the node that is ahead", "young", history.Lock, invariant.Match{Code: []int{201, 409}, Node: []string{"app-2"}}, 8),
+				count("locks by the node that is ahead", "young", history.Lock, invariant.Match{Code: []int{201, 409}, Node: []string{"app-2"}}, 4),
 				count("tokens that the node ahead found too old", "old", history.Lock, invariant.Match{Code: []int{401}, Node: []string{"app-2"}}, 10),
 				conflicts(10),
 				{Name: "holds that were compared", Measure: invariant.CountHolds, Min: 100},

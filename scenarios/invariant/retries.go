@@ -178,7 +178,7 @@ func (v *view) rate(name string, limit float64) Finding {
 			c.add("%s to %s: %s rose by %.1f a second", at(a.At), at(b.At), name, rate)
 		}
 	}
-	f := c.finding(RetryBudget, fmt.Sprintf("with more than %.4g of %s", limit, name), "seconds", n)[0]
+	f := c.finding(RetryBudget, fmt.Sprintf("rises of %s by more than %.4g in one", name, limit), "seconds", n)[0]
 	if f.Counts["worst"] = int64(worst); n == 0 {
 		f.Verdict, f.Detail = Invalid, "nobody counted "+name
 	}
