@@ -72,6 +72,9 @@ type Auditor struct {
 	http     *http.Client
 	counters *counters
 	sale     atomic.Int64 // event of the sale that was opened last; 0: none
+	// dead are the dead letters that were there when that sale was opened: they are
+	// some earlier drill's.
+	dead atomic.Pointer[[]string]
 }
 
 // Open connects to every source and fails if one of the stores does not answer
@@ -156,7 +159,8 @@ func (a *Auditor) NextEvent(ctx context.Context) (int, error) {
 }
 
 // OpenSale puts an event with rows of perRow seats at priceCents on sale. It may
-// be repeated. Samples look at the sale that was opened last.
+// be repeated. Samples look at the sale that was opened last, and dead letters that
+// were there before it are not its own.
 func (a *Auditor) OpenSale(ctx context.Context, event int, name string, rows, perRow, priceCents int) error {
 	if event < 1 || rows < 1 || perRow < 1 || priceCents < 0 {
 		return fmt.Errorf("open sale %d: %w", event, errors.New("event, rows and seats per row must be positive, the price not negative"))
@@ -166,5 +170,14 @@ func (a *Auditor) OpenSale(ctx context.Context, event int, name string, rows, pe
 		return fmt.Errorf("open sale %d: %w", event, err)
 	}
 	a.sale.Store(int64(event))
+	d, err := a.queues(ctx)
+	if err != nil {
+		return fmt.Errorf("open sale %d: %w", event, err)
+	}
+	dead, err := a.deadIDs(ctx, d.DeadLetter)
+	if err != nil {
+		return fmt.Errorf("open sale %d: %w", event, err)
+	}
+	a.dead.Store(&dead)
 	return nil
 }

@@ -33,5 +33,24 @@ func (a *Auditor) deadIDs(ctx context.Context, n int) ([]string, error) {
 	return ids, nil
 }
 
+// sinceOpening leaves out, once for each, what was there when the sale was opened.
+func (a *Auditor) sinceOpening(dead []string) []string {
+	before := a.dead.Load()
+	if before == nil {
+		return dead
+	}
+	old := map[string]int{}
+	for _, id := range *before {
+		old[id]++
+	}
+	fresh := []string{}
+	for _, id := range dead {
+		if old[id]--; old[id] < 0 {
+			fresh = append(fresh, id)
+		}
+	}
+	return fresh
+}
+
 // spareDead is asked for beyond the count, which may be old.
 const spareDead = 100

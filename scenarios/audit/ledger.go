@@ -32,10 +32,13 @@ func (a *Auditor) ledger(ctx context.Context, event int) (history.Ledger, error)
 	if err != nil {
 		return l, err
 	}
-	l.Ready, l.Unacked, l.DeadLetter = d.Ready, d.Unacked, d.DeadLetter
-	if l.DeadID, err = a.deadIDs(ctx, d.DeadLetter); err != nil {
+	l.Ready, l.Unacked = d.Ready, d.Unacked
+	dead, err := a.deadIDs(ctx, d.DeadLetter)
+	if err != nil {
 		return l, err
 	}
+	l.DeadID = a.sinceOpening(dead)
+	l.DeadLetter = len(l.DeadID)
 	if l.Held, l.Stuck, err = a.seats(ctx, event, l.Purchases); err != nil {
 		return l, err
 	}

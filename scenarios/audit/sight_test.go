@@ -355,6 +355,11 @@ func deadLetters(t *testing.T, h *house) {
 			return err
 		})
 	}
+	next := h.open(t)
+	l, err = h.Ledger(t.Context(), next)
+	require.NoError(t, err)
+	require.Zero(t, l.DeadLetter, "the last sale's dead letters are not this one's: %q", l.DeadID)
+	require.NotNil(t, l.DeadID)
 }
 
 func sameIDs(got []string, want ...string) bool {

@@ -93,7 +93,7 @@ func (d *drill) breakLinks(ctx context.Context, phase string, f fault.Fault) (hi
 }
 
 func (d *drill) breakProcess(ctx context.Context, phase string, f stack.ProcessFault) (history.Fault, error) {
-	entry := history.Fault{Name: string(f.Kind), Layer: history.ProcessLayer, Service: string(f.Service), Phase: phase, Links: d.linksTo(f.Service)}
+	entry := history.Fault{Name: string(f.Kind), Layer: history.ProcessLayer, Service: string(f.Service), Phase: phase, Links: d.linksOf(f.Service)}
 	return d.put(ctx, f, reviveDeadline, entry, func(ctx context.Context, e *history.Fault) error {
 		effect, err := d.Processes.Apply(ctx, f)
 		e.ReadBack, e.Symptom, e.Bit = effect.ReadBack, string(effect.Symptom), effect.Bit
@@ -106,7 +106,7 @@ func (d *drill) breakProcess(ctx context.Context, phase string, f stack.ProcessF
 
 func (d *drill) tamper(ctx context.Context, phase string, t tamper.Tamper) (history.Fault, error) {
 	service := topology.Name(t.Service())
-	entry := history.Fault{Name: string(t.Kind), Layer: history.DataLayer, Service: t.Service(), Phase: phase, Links: d.linksTo(service)}
+	entry := history.Fault{Name: string(t.Kind), Layer: history.DataLayer, Service: t.Service(), Phase: phase, Links: d.linksOf(service)}
 	return d.put(ctx, t, applyDeadline, entry, func(ctx context.Context, e *history.Fault) error {
 		effect, err := d.meddler.Apply(ctx, t)
 		e.ReadBack, e.Symptom, e.Bit = effect.ReadBack, effect.Symptom, effect.Bit
@@ -114,12 +114,19 @@ func (d *drill) tamper(ctx context.Context, phase string, t tamper.Tamper) (hist
 	})
 }
 
-// linksTo names the links that lead to the service.
-func (d *drill) linksTo(service topology.Name) (names []string) {
+// linksOf names the links that a broken service takes with it: those that lead to
+// it, and where none does, its own.
+func (d *drill) linksOf(service topology.Name) (names []string) {
 	for _, l := range d.Map.Links {
 		if l.To == service {
 			names = append(names, l.Name())
 		}
+	}
+	if len(names) > 0 {
+		return names
+	}
+	for _, l := range d.Map.LinksFrom(service) {
+		names = append(names, l.Name())
 	}
 	return names
 }
@@ -212,7 +219,7 @@ func (d *drill) ended(ctx context.Context, exit stack.Exit) error {
 		return fmt.Errorf("%s ended by itself: %w\n%s", exit.Service, exit.Err, exit.Log)
 	}
 	entry := history.Fault{
-		Name: "crash", Layer: history.ProcessLayer, Service: string(exit.Service), Links: d.linksTo(exit.Service), Passing: true,
+		Name: "crash", Layer: history.ProcessLayer, Service: string(exit.Service), Links: d.linksOf(exit.Service), Passing: true,
 		Start: d.rec.Now(), InForce: d.rec.Now(), ReadBack: "it ended by itself", Symptom: fmt.Sprint(exit.Err), Bit: true,
 	}
 	if phase := d.phase.Load(); phase != nil {
