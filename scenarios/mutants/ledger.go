@@ -73,7 +73,7 @@ func writing() []Mutant {
 			Scenario: "ack-lost", Anomaly: []string{invariant.ExactlyOnce},
 		},
 		{
-			Name: "no-unique-purchase-late-reply", ID: "M09", Gate: true,
+			Name: "no-unique-purchase-late-reply", ID: "M09",
 			Lesson: lab.Text{
 				EN: "A COMMIT whose answer is lost has happened. Whoever writes again what \"failed\" needs a ledger that recognises it.",
 				ES: "Un COMMIT cuya respuesta se pierde ha ocurrido. Quien vuelve a escribir lo que «falló» necesita un libro que lo reconozca.",
@@ -101,7 +101,7 @@ func writing() []Mutant {
 			Scenario: "redis-forgets", Anomaly: []string{invariant.NoDoubleSale},
 		},
 		{
-			Name: "one-transaction-for-all", ID: "M26", Gate: true,
+			Name: "one-transaction-for-all", ID: "M26",
 			Lesson: lab.Text{
 				EN: "One transaction for a batch gives all its purchases one fate: a poisoned one takes its neighbours along.",
 				ES: "Una sola transacción para el lote da a todas sus compras un mismo destino: una envenenada arrastra a sus vecinas.",

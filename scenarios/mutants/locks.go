@@ -73,7 +73,7 @@ func locking() []Mutant {
 			Scenario: "everything-cut", Anomaly: []string{invariant.LockMutex, invariant.AcceptConflict, invariant.LockLinear},
 		},
 		{
-			Name: "lock-not-recognised", ID: "M17", Gate: true,
+			Name: "lock-not-recognised", ID: "M17",
 			Lesson: lab.Text{
 				EN: "SETNX that is retried finds the seat taken, by itself. A lock must know its owner, or a lost answer locks its own buyer out.",
 				ES: "Un SETNX reintentado encuentra el asiento ocupado, por él mismo. Una reserva debe conocer a su dueño, o una respuesta perdida deja fuera a su propio comprador.",

@@ -70,7 +70,7 @@ func publishing() []Mutant {
 			Scenario: "broker-killed", Anomaly: []string{invariant.NoLoss},
 		},
 		{
-			Name: "retry-storm", ID: "M27", Gate: true,
+			Name: "retry-storm", ID: "M27",
 			Lesson: lab.Text{
 				EN: "Who comes back at once, again and again, keeps down what is trying to get up: pauses must grow, and differ from node to node.",
 				ES: "Quien vuelve al instante, una y otra vez, no deja levantarse a quien lo intenta: las pausas deben crecer y ser distintas en cada nodo.",
@@ -161,7 +161,7 @@ func consuming() []Mutant {
 			Scenario: "consumer-loses-broker", Anomaly: []string{invariant.NoLoss},
 		},
 		{
-			Name: "consumer-gives-up", ID: "M23", Gate: true,
+			Name: "consumer-gives-up", ID: "M23",
 			Lesson: lab.Text{
 				EN: "A loop over deliveries ends when the connection does. Who does not begin it again has a program that runs and a queue that only grows.",
 				ES: "Un bucle sobre las entregas acaba cuando acaba la conexión. Quien no lo empieza de nuevo tiene un programa en marcha y una cola que solo crece.",
