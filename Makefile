@@ -1,7 +1,7 @@
 # Every target says what it is for; `make` alone lists them.
 # STACK=native runs EventFlow as child processes of this machine's own packages.
 STACK     ?= native
-# gate: what every change has to pass, in under four minutes; all: the whole catalogue; or names.
+# gate: what every change has to pass, in about four minutes; all: the whole catalogue; or names.
 SCENARIOS ?= gate
 ARTIFACTS ?= artifacts
 # A drill that proved nothing, as on a machine busy with other work, is played once more.
