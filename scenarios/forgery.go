@@ -15,7 +15,7 @@ func ForgedTokens() lab.Scenario {
 	sale := smaller(41)
 	sale.Forgers = 40
 	return lab.Scenario{
-		Name: "forged-tokens", Gate: true,
+		Name: "forged-tokens",
 		Claim: lab.Text{
 			EN: "No call with a forged token, a password that only begins like the right one or somebody else's lock is ever honoured, whatever is broken, while honest buyers go on.",
 			ES: "Ninguna llamada con un token falsificado, una contraseña que solo empieza como la correcta o una reserva ajena se atiende jamás, esté roto lo que esté, mientras los compradores honrados siguen.",
