@@ -71,6 +71,14 @@ func crowd(seed uint64) traffic.Sale {
 	}
 }
 
+// quieter is the crowd with half its readers, for scenarios that promise little
+// about reads: it leaves the processor to what they are about.
+func quieter(seed uint64) traffic.Sale {
+	sale := crowd(seed)
+	sale.Readers = 120
+	return sale
+}
+
 // warmReads is how many reads of a warm seat map a phase must have seen for
 // "99.9 %" to mean something: two may fail.
 const warmReads = 2000
@@ -124,17 +132,22 @@ func never(name, phase string, kind history.Kind, unwanted invariant.Match, minO
 	return invariant.Bound{Name: "never " + name, Phase: phase, Kind: kind, Want: unwanted, Limit: invariant.AtMost, MinOps: minOps}
 }
 
-// noHang is the ladder's last rung but one: nginx has given up after 2 s, so a
-// buyer who waits longer waits for nothing.
+// noHang is limits for everything that a buyer may ask.
 func noHang() map[history.Kind]invariant.Duration {
-	limits := map[history.Kind]invariant.Duration{}
-	for _, kind := range []history.Kind{
+	return limits(
 		history.Enter, history.Register, history.Events, history.Seats, history.Lock,
 		history.Extend, history.Release, history.Purchase, history.Status,
-	} {
-		limits[kind] = seconds(2.5)
+	)
+}
+
+// limits is the ladder's last rung but one, for the kinds of op that a sale really
+// makes: nginx has given up after 2 s, so a buyer who waits longer waits for nothing.
+func limits(kinds ...history.Kind) map[history.Kind]invariant.Duration {
+	chosen := map[history.Kind]invariant.Duration{}
+	for _, kind := range kinds {
+		chosen[kind] = seconds(2.5)
 	}
-	return limits
+	return chosen
 }
 
 func conflicts(n int64) invariant.Witness {

@@ -19,7 +19,7 @@ import (
 // how long something took. Slow answers of Redis make that node's turns at the
 // locks long enough for a mistake in this to be seen.
 func ClocksDiffer() lab.Scenario {
-	sale := smaller(27)
+	sale := quieter(27)
 	sale.OldTokens, sale.RegisterShare = true, 0
 	return lab.Scenario{
 		Name: "clocks-differ",

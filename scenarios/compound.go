@@ -21,7 +21,7 @@ func RotatingDirections() lab.Scenario {
 			EN: "When now the requests and now the answers of single links are lost, no purchase is lost, doubled or sold twice, and everything works again soon after.",
 			ES: "Cuando se pierden unas veces las peticiones y otras las respuestas de enlaces sueltos, ninguna compra se pierde, se repite ni se vende dos veces, y todo vuelve a funcionar enseguida.",
 		},
-		Sale: smaller(24),
+		Sale: quieter(24),
 		Phases: recovering(5.7,
 			turn("first", fault.LoseReplies("app-1_redis", "consumer_postgres"), fault.LoseRequests("app-2_rabbitmq")),
 			turn("second", fault.LoseRequests("app-1_redis", "consumer_rabbitmq"), fault.LoseReplies("app-2_rabbitmq")),
@@ -47,7 +47,7 @@ func RotatingDirections() lab.Scenario {
 // EverythingCut takes all three stores away at full load and gives them back one
 // by one, in the order in which a crowd that waits hurts most.
 func EverythingCut() lab.Scenario {
-	sale := smaller(28)
+	sale := quieter(28)
 	sale.Logins = 5
 	// Somebody must hold seats when the stores go, or nobody tries to buy meanwhile.
 	sale.HoldShare, sale.HoldFor = 0.5, 2*time.Second
@@ -106,7 +106,7 @@ func FlappingLinks() lab.Scenario {
 			EN: "When the links to a store are cut and mended several times a second, the hall is still shown, what does not need that store goes on, and nothing is lost, doubled or left over.",
 			ES: "Cuando los enlaces con un almacén se cortan y se recuperan varias veces por segundo, la sala se sigue viendo, lo que no necesita ese almacén continúa y nada se pierde, se repite ni queda de más.",
 		},
-		Sale:   smaller(31),
+		Sale:   quieter(31),
 		Phases: around(flap("redis", "redis"), breath("breath-1"), flap("postgres", "postgres"), breath("breath-2"), flap("all", "postgres", "redis", "rabbitmq")),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -139,7 +139,7 @@ func CutInMidFrame() lab.Scenario {
 			EN: "When connections to the stores break off in the middle of an answer, no half answer is taken for a whole one or for another's, and nothing is lost or doubled.",
 			ES: "Cuando las conexiones con los almacenes se rompen a mitad de una respuesta, ninguna media respuesta se toma por entera ni por la de otro, y nada se pierde ni se repite.",
 		},
-		Sale: smaller(32),
+		Sale: quieter(32),
 		Phases: around(
 			lab.Phase{Name: "greeting", For: seconds(3), Faults: []fault.Fault{fault.Truncate(137, "postgres", "redis", "rabbitmq")}},
 			lab.Phase{Name: "working", For: seconds(5), Faults: []fault.Fault{fault.Truncate(60013, "postgres", "redis", "rabbitmq")}},
@@ -171,7 +171,7 @@ func TwoStoresCut() lab.Scenario {
 			EN: "Without RabbitMQ and PostgreSQL nothing is promised and the hall is still shown, and when RabbitMQ alone is back purchases are accepted and wait for PostgreSQL.",
 			ES: "Sin RabbitMQ ni PostgreSQL no se promete nada y la sala se sigue viendo, y cuando solo vuelve RabbitMQ las compras se aceptan y esperan a PostgreSQL.",
 		},
-		Sale: smaller(35),
+		Sale: quieter(35),
 		Phases: around(
 			lab.Phase{Name: "both", For: seconds(4), Faults: []fault.Fault{fault.Cut("rabbitmq", "postgres")}},
 			lab.Phase{Name: "postgres", For: seconds(5), Faults: []fault.Fault{fault.Cut("postgres")}},
@@ -213,13 +213,4 @@ func breath(name string) lab.Phase { return lab.Phase{Name: name, For: seconds(1
 // second. For scenarios that are about something else than speed.
 func shown(phase string) invariant.Bound {
 	return atLeast(0.99, "the hall is shown", phase, history.Seats, ok200(), time.Second, 150)
-}
-
-// limits is noHang for the kinds of op that a sale really makes.
-func limits(kinds ...history.Kind) map[history.Kind]invariant.Duration {
-	chosen := map[history.Kind]invariant.Duration{}
-	for _, kind := range kinds {
-		chosen[kind] = seconds(2.5)
-	}
-	return chosen
 }

@@ -16,7 +16,7 @@ import (
 // reading the database and storing its copy: what it stores is old by then.
 func StaleWrites() lab.Scenario {
 	changes := tamper.Tamper{Kind: tamper.UpdateEvent, Every: 200 * time.Millisecond}
-	sale := smaller(36)
+	sale := quieter(36)
 	sale.Readers, sale.Watchers = 60, 120
 	return lab.Scenario{
 		Name: "stale-writes",
@@ -117,7 +117,7 @@ func atMost(ratio float64, name, phase string, kind history.Kind, unwanted invar
 // nginx waits. The nodes are given more patience than the ladder allows, because
 // with their own they would always answer first.
 func ColdReadsHang() lab.Scenario {
-	sale := smaller(26)
+	sale := quieter(26)
 	sale.Cold = 30
 	patience := map[string]string{"READ_TIMEOUT": "3s", "STORE_READ_TIMEOUT": "2500ms"}
 	return lab.Scenario{

@@ -12,7 +12,7 @@ import (
 // ForgedTokens sends forgers among the buyers. In the middle the stores that could
 // be asked are gone: a shop that lets people in when it cannot ask would do it then.
 func ForgedTokens() lab.Scenario {
-	sale := smaller(41)
+	sale := quieter(41)
 	sale.Forgers = 40
 	return lab.Scenario{
 		Name: "forged-tokens",

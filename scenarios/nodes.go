@@ -21,7 +21,7 @@ func App2LosesRedis() lab.Scenario {
 			EN: "When one node loses Redis, only that node refuses locks, honestly and at once; the others sell, and every node still shows the hall.",
 			ES: "Cuando un nodo pierde Redis, solo ese nodo rechaza reservas, con honestidad y al momento; los demás venden y todos siguen mostrando la sala.",
 		},
-		Sale:   smaller(7),
+		Sale:   quieter(7),
 		Phases: around(lab.Phase{Name: "cut", For: seconds(6), Faults: []fault.Fault{fault.Cut("app-2_redis")}}),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -50,7 +50,7 @@ func PartialPartition() lab.Scenario {
 			EN: "When one node loses Redis and another RabbitMQ, each refuses only what needs its lost link, the third sells as ever, and every node shows the hall.",
 			ES: "Cuando un nodo pierde Redis y otro RabbitMQ, cada uno rechaza solo lo que necesita el enlace perdido, el tercero vende como siempre y todos muestran la sala.",
 		},
-		Sale: smaller(23),
+		Sale: quieter(23),
 		Phases: recovering(5.7, lab.Phase{Name: "split", For: seconds(6), Faults: []fault.Fault{
 			fault.Cut("app-2_redis"), fault.Cut("app-3_rabbitmq"),
 		}}),
@@ -124,7 +124,7 @@ func NodeKilled() lab.Scenario {
 // AuthGone takes away the only holder of the private key: first dead, then so slow
 // that it might as well be.
 func AuthGone() lab.Scenario {
-	sale := smaller(30)
+	sale := quieter(30)
 	sale.OldTokens, sale.RegisterShare, sale.Logins = true, 0, 6
 	return lab.Scenario{
 		Name: "auth-gone",
@@ -177,18 +177,10 @@ func by(b invariant.Bound, nodes ...string) invariant.Bound {
 	return b
 }
 
-// smaller is a crowd that leaves the machine room: for claims that do not need
-// thousands of reads.
-func smaller(seed uint64) traffic.Sale {
-	sale := crowd(seed)
-	sale.Readers = 120
-	return sale
-}
-
 // busier buys twice as much and reads less: for claims about what is under way in
 // the one moment in which something dies.
 func busier(seed uint64) traffic.Sale {
-	sale := smaller(seed)
+	sale := quieter(seed)
 	sale.Buyers = 25
 	return sale
 }

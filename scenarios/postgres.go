@@ -8,7 +8,6 @@ import (
 	"eventflow/scenarios/lab"
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/tamper"
-	"eventflow/scenarios/traffic"
 	"eventflow/toxiproxy/fault"
 	"eventflow/toxiproxy/topology"
 )
@@ -278,14 +277,6 @@ func patience() *invariant.Retries { return &invariant.Retries{MaxRatio: 1.5, Ma
 // long as for one refresh at most: 150 ms.
 func readsWaitOnce(phase string) invariant.Isolated {
 	return invariant.Isolated{Kind: history.Seats, Phase: phase, Floor: invariant.Duration(170 * time.Millisecond), MinOps: 150}
-}
-
-// quieter is the crowd with half its readers, for scenarios that promise little
-// about reads.
-func quieter(seed uint64) traffic.Sale {
-	sale := crowd(seed)
-	sale.Readers = 120
-	return sale
 }
 
 // warm promises a warm read in a phase of a few seconds: 99.5 % within 300 ms.

@@ -21,7 +21,7 @@ func RabbitMQCut() lab.Scenario {
 			EN: "Without RabbitMQ no purchase is accepted, seats stay with the buyers who hold them, and the same lock buys them after it returns.",
 			ES: "Sin RabbitMQ no se acepta ninguna compra, los asientos siguen siendo de quien los retiene y la misma reserva los compra cuando vuelve.",
 		},
-		Sale: fewReaders(crowd(6)),
+		Sale: quieter(6),
 		Gate: true,
 		// A node that has tried in vain for a while waits up to five seconds before it
 		// tries again: so long must buyers watch for its return.
@@ -53,7 +53,7 @@ func RabbitMQCut() lab.Scenario {
 // so that seats which were freed find a buyer, and nobody takes purchases out of
 // the queue, so that nothing else says whose they are.
 func ConfirmLost() lab.Scenario {
-	sale := fewReaders(crowd(15))
+	sale := quieter(15)
 	sale.Buyers, sale.HotShare = 25, 0.4
 	sale.Attempts = 2 // who gives up early was told something for good
 	return lab.Scenario{
@@ -90,7 +90,7 @@ func ConfirmLost() lab.Scenario {
 // 202 means that they are on its disk.
 func BrokerKilled() lab.Scenario {
 	backlog := fault.Cut("consumer_rabbitmq")
-	sale := fewReaders(crowd(17))
+	sale := quieter(17)
 	sale.Buyers = 25
 	return lab.Scenario{
 		Name: "broker-killed",
@@ -132,7 +132,7 @@ func BrokerKilled() lab.Scenario {
 // BrokerMemoryAlarm makes the broker stop reading from whoever publishes, in the
 // middle of a message if need be, and go on delivering.
 func BrokerMemoryAlarm() lab.Scenario {
-	sale := fewReaders(crowd(18))
+	sale := quieter(18)
 	sale.Buyers = 25
 	return lab.Scenario{
 		Name: "broker-memory-alarm",
@@ -167,7 +167,7 @@ func BrokerMemoryAlarm() lab.Scenario {
 
 // BrokerPaused makes the broker stand still with its connections open.
 func BrokerPaused() lab.Scenario {
-	sale := fewReaders(crowd(19))
+	sale := quieter(19)
 	sale.Buyers = 25
 	return lab.Scenario{
 		Name: "broker-paused",
@@ -200,7 +200,7 @@ func BrokerPaused() lab.Scenario {
 // nobody consumes it: the broker then has no place for a purchase and says so, and
 // what it had confirmed is nowhere but in the shop's own records.
 func QueueDeleted() lab.Scenario {
-	sale := fewReaders(crowd(33))
+	sale := quieter(33)
 	sale.Buyers = 25
 	return lab.Scenario{
 		Name: "queue-deleted",

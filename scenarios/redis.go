@@ -52,7 +52,7 @@ func RedisHangs() lab.Scenario {
 			EN: "When Redis falls silent, nobody waits for it for long: no purchase is accepted, locks are refused within a second, and seat maps come from the database.",
 			ES: "Cuando Redis enmudece, nadie lo espera mucho: no se acepta ninguna compra, las reservas se rechazan en menos de un segundo y los mapas de asientos salen de la base de datos.",
 		},
-		Sale:   slowly(fewReaders(crowd(10))),
+		Sale:   slowly(quieter(10)),
 		Phases: around(lab.Phase{Name: "silent", For: seconds(6), Faults: []fault.Fault{fault.Hang("redis")}}),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -77,7 +77,7 @@ func RedisHangs() lab.Scenario {
 // has taken the seats, and the node cannot know. A third node is whole, so that
 // whoever asks again learns at once what became of the first request.
 func LockReplyLost() lab.Scenario {
-	sale := fewReaders(crowd(11))
+	sale := quieter(11)
 	sale.Buyers, sale.HotShare, sale.Seats = 25, 0, 1600 // who asks again must not meet a crowd
 	return lab.Scenario{
 		Name: "lock-reply-lost",
@@ -119,7 +119,7 @@ func RedisForgets() lab.Scenario {
 			EN: "When Redis loses its memory nothing is locked or sold until the queue is drained and the sold seats are marked again: no accepted purchase loses its seats.",
 			ES: "Cuando Redis pierde la memoria no se reserva ni se vende nada hasta que la cola está vacía y los asientos vendidos vuelven a estar marcados: ninguna compra aceptada pierde sus asientos.",
 		},
-		Sale: slowly(fewReaders(crowd(12))),
+		Sale: slowly(quieter(12)),
 		Gate: true,
 		Phases: []lab.Phase{
 			{Name: "baseline", For: seconds(2)},
@@ -157,7 +157,7 @@ func RedisSlow() lab.Scenario {
 			EN: "When every answer of Redis is late, locks take longer and no seat is held by two buyers, and seat maps do not wait for it.",
 			ES: "Cuando cada respuesta de Redis llega tarde, reservar tarda más, ningún asiento lo retienen dos compradores y los mapas de asientos no la esperan.",
 		},
-		Sale:   fewReaders(crowd(13)),
+		Sale:   quieter(13),
 		Phases: around(lab.Phase{Name: "slow", For: seconds(8), Faults: []fault.Fault{fault.Slow(130*time.Millisecond, 80*time.Millisecond, "redis")}}),
 		Spec: invariant.Spec{
 			Bounds: []invariant.Bound{
@@ -174,13 +174,6 @@ func RedisSlow() lab.Scenario {
 			},
 		},
 	}
-}
-
-// fewReaders leaves the processor to what a scenario is about, where it is not
-// about readers.
-func fewReaders(s traffic.Sale) traffic.Sale {
-	s.Readers = 120
-	return s
 }
 
 // slowly makes buyers think for longer, so that many hold seats when something

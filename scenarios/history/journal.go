@@ -72,7 +72,11 @@ func ReadFile(path string) (History, error) {
 		return History{}, fmt.Errorf("open journal: %w", err)
 	}
 	defer f.Close() //nolint:errcheck // opened for reading: closing loses nothing
-	return Read(f)
+	h, err := Read(f)
+	if err != nil {
+		return h, fmt.Errorf("read journal %s: %w", path, err)
+	}
+	return h, nil
 }
 
 // builder puts a history together, line by line.

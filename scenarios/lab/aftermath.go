@@ -116,7 +116,7 @@ func (d *drill) finish(complete bool) (Result, error) {
 	if err := d.rec.Close(); err != nil {
 		return Result{}, fmt.Errorf("close journal: %w", err)
 	}
-	h, err := ReadJournal(filepath.Join(d.dir, report.JournalFile))
+	h, err := history.ReadFile(filepath.Join(d.dir, report.JournalFile))
 	if err != nil {
 		return Result{}, err
 	}
@@ -144,20 +144,6 @@ func (d *drill) noteServer() {
 	for _, e := range page.Events {
 		d.rec.Note(fmt.Sprintf("proxy server at %s: %s", e.Time.Format("15:04:05.000"), e.Text))
 	}
-}
-
-// ReadJournal reads a drill's journal from a file.
-func ReadJournal(path string) (history.History, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return history.History{}, fmt.Errorf("open journal: %w", err)
-	}
-	defer f.Close()
-	h, err := history.Read(f)
-	if err != nil {
-		return h, fmt.Errorf("read journal %s: %w", path, err)
-	}
-	return h, nil
 }
 
 // copyLogs puts the services' logs beside the journal, on a fresh context: the

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"eventflow/scenarios/history"
 	"eventflow/scenarios/invariant"
-	"eventflow/scenarios/lab"
 	"eventflow/scenarios/report"
 )
 
@@ -23,7 +23,7 @@ func judgeCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			h, err := lab.ReadJournal(args[0])
+			h, err := history.ReadFile(args[0])
 			if err != nil {
 				return usage("%w", err)
 			}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"eventflow/scenarios/history"
 	"eventflow/scenarios/invariant"
-	"eventflow/scenarios/lab"
 	"eventflow/scenarios/report"
 )
 
@@ -109,7 +109,7 @@ func exists(path string) bool {
 }
 
 func rewriteOne(journal, lang string) (page string, verdict invariant.Verdict, err error) {
-	h, err := lab.ReadJournal(journal)
+	h, err := history.ReadFile(journal)
 	if err != nil {
 		return "", "", usage("%w", err)
 	}
