@@ -4,18 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// read adds up /proc. Time in interrupts belongs to nobody and is left out.
-func read(roots []int) (reading, error) {
+// read takes the machine as /proc tells it. Time in interrupts belongs to nobody
+// and is left out.
+func read() (reading, error) {
 	r, err := whole()
 	if err != nil {
 		return reading{}, err
 	}
-	r.own, err = below(roots)
+	r.all, err = processes()
 	return r, err
 }
 
@@ -45,31 +45,6 @@ func whole() (reading, error) {
 	return r, nil
 }
 
-// usage is one process: its parent, and the ticks that it and the children it has
-// collected have used.
-type usage struct {
-	parent int
-	ticks  int64
-}
-
-// below adds up the processes that are or descend from one of the roots.
-func below(roots []int) (int64, error) {
-	all, err := processes()
-	if err != nil {
-		return 0, err
-	}
-	var sum int64
-	for pid, u := range all {
-		for p, depth := pid, 0; p > 1 && depth < 64; p, depth = all[p].parent, depth+1 {
-			if slices.Contains(roots, p) {
-				sum += u.ticks
-				break
-			}
-		}
-	}
-	return sum, nil
-}
-
 func processes() (map[int]usage, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -97,7 +72,7 @@ var errGone = errors.New("the process has ended")
 
 // usageOf reads /proc/PID/stat. The name in it may hold anything, spaces and
 // brackets too, so fields are counted from its last bracket: state, ppid, ... and
-// utime, stime, cutime, cstime as the 12th to 15th.
+// utime, stime, cutime, cstime as the 12th to 15th, starttime as the 20th.
 func usageOf(pid int) (usage, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -107,11 +82,14 @@ func usageOf(pid int) (usage, error) {
 		return usage{}, fmt.Errorf("%w: %w", errGone, err)
 	}
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	if len(fields) < 15 {
+	if len(fields) < 20 {
 		return usage{}, errGone
 	}
 	var u usage
 	if u.parent, err = strconv.Atoi(fields[1]); err != nil {
+		return usage{}, fmt.Errorf("read process %d: %w", pid, err)
+	}
+	if u.start, err = strconv.ParseInt(fields[19], 10, 64); err != nil {
 		return usage{}, fmt.Errorf("read process %d: %w", pid, err)
 	}
 	for _, f := range fields[11:15] {

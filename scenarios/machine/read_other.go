@@ -2,4 +2,4 @@
 
 package machine
 
-func read([]int) (reading, error) { return reading{}, ErrUnsupported }
+func read() (reading, error) { return reading{}, ErrUnsupported }

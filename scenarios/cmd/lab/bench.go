@@ -23,7 +23,7 @@ type bench struct {
 	exits     <-chan stack.Exit
 	restart   func(context.Context, topology.Name) error // nil: not ours to restart
 	processes stack.Processes                            // nil: not ours to break
-	owners    []int                                      // processes whose work, and their children's, is the drill's own; nil: not known
+	owners    func() []int                               // processes whose work, and their children's, is the drill's own; nil: not known
 	down      func(context.Context) error                // nil: not ours to stop
 }
 
@@ -68,8 +68,11 @@ func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error)
 		return nil, environment(err)
 	}
 	out.ready(time.Since(began), s.Endpoints())
-	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, owners: []int{os.Getpid()}, down: s.Down}, nil
+	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, owners: fixed(os.Getpid()), down: s.Down}, nil
 }
+
+// fixed are owners that stay the same while the bench is open.
+func fixed(pids ...int) func() []int { return func() []int { return pids } }
 
 // attach finds a stack that another process brought up.
 func attach(base int) (*bench, error) {
@@ -77,7 +80,7 @@ func attach(base int) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench{endpoints: state.Endpoints, owners: []int{os.Getpid(), state.Lab.PID}}, nil
+	return &bench{endpoints: state.Endpoints, owners: fixed(os.Getpid(), state.Lab.PID)}, nil
 }
 
 // onlyStack registers --base of the commands that work on a stack that is up.

@@ -211,7 +211,7 @@ func (b *bench) meter() *machine.Meter {
 	if b.owners == nil {
 		return nil
 	}
-	m, err := machine.NewMeter(b.owners...)
+	m, err := machine.NewMeter(b.owners)
 	if err != nil {
 		return nil // a drill without it is as good, on a machine without other work
 	}
