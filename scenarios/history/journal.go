@@ -2,7 +2,6 @@ package history
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,18 +48,26 @@ type Record struct {
 // this package could not have written.
 func Read(r io.Reader) (History, error) {
 	b := builder{open: make(map[int64]int)}
-	in := bufio.NewReaderSize(r, 1<<16)
-	for n := 1; ; n++ {
-		line, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			b.h.Truncated = len(line) > 0
+	lines := split(r)
+	defer lines.stop()
+	for n := 1; ; {
+		part, more := <-lines.parts
+		if !more {
+			b.h.Truncated = lines.cut
+			if lines.err != nil {
+				return b.h, fmt.Errorf("read journal after line %d: %w", n-1, lines.err)
+			}
 			return b.h, nil
 		}
-		if err != nil {
-			return b.h, fmt.Errorf("read journal after line %d: %w", n-1, err)
-		}
-		if err := b.line(line); err != nil {
-			return b.h, fmt.Errorf("journal line %d: %w", n, err)
+		for _, d := range <-part {
+			err := d.err
+			if err == nil {
+				err = b.record(d.record)
+			}
+			if err != nil {
+				return b.h, fmt.Errorf("journal line %d: %w", n, err)
+			}
+			n++
 		}
 	}
 }
@@ -84,19 +91,6 @@ type builder struct {
 	h    History
 	open map[int64]int // op without return -> place in h.Ops
 	seen bool          // meta was read
-}
-
-func (b *builder) line(line []byte) error {
-	var r Record
-	d := json.NewDecoder(bytes.NewReader(line))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
-		return fmt.Errorf("not a record: %w", err)
-	}
-	if d.More() {
-		return errors.New("more than one record")
-	}
-	return b.record(r)
 }
 
 func (b *builder) record(r Record) error {

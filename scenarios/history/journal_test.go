@@ -250,3 +250,20 @@ func BenchmarkRecorder(b *testing.B) {
 	}
 	require.NoError(b, r.Close())
 }
+
+// BenchmarkRead is what judging a journal begins with; bytes per second are the
+// figure that counts.
+func BenchmarkRead(b *testing.B) {
+	h := history.History{Meta: history.Meta{Scenario: "benchmark"}, Complete: true}
+	for i := range int64(20_000) {
+		h.Ops = append(h.Ops, history.Op{ID: i + 1, Process: int(i % 50), Buyer: int(i), Kind: history.Seats, Event: 7, Call: time.Duration(i) * time.Millisecond,
+			Return: time.Duration(i+3) * time.Millisecond, Outcome: history.OK, Code: 200, Node: "app-1", Source: "cache", Free: bytes.Repeat([]byte{0xa5}, 50)})
+	}
+	text := journal(b, h)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := history.Read(bytes.NewReader(text)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
