@@ -1,10 +1,6 @@
 package stack
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 
 	"eventflow/toxiproxy/topology"
@@ -12,54 +8,6 @@ import (
 
 // Database is the database that every stack creates and init.sql fills.
 const Database = "eventflow"
-
-// Secrets are the passwords and keys of one stack. None is shared between two
-// stacks, and none is worth anything once its stack is down.
-type Secrets struct {
-	Postgres string `json:"postgres"` // the superuser, for the laboratory alone
-	App      string `json:"app"`      // role eventflow_app
-	Auth     string `json:"auth"`     // role eventflow_auth
-	Consumer string `json:"consumer"` // role eventflow_consumer
-	Redis    string `json:"redis"`
-	Rabbit   string `json:"rabbit"`   // user "eventflow"
-	AuthSeed []byte `json:"auth_key"` // Ed25519 seed: signs tokens
-}
-
-// RabbitUser is the broker's only user.
-const RabbitUser = "eventflow"
-
-// NewSecrets draws new secrets from the operating system's randomness.
-func NewSecrets() Secrets {
-	return Secrets{
-		Postgres: password(), App: password(), Auth: password(), Consumer: password(),
-		Redis: password(), Rabbit: password(), AuthSeed: random(ed25519.SeedSize),
-	}
-}
-
-// password is 128 bits in letters and digits: it needs no quoting in a URL, a
-// configuration file or SQL.
-func password() string { return hex.EncodeToString(random(16)) }
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the program instead
-	return b
-}
-
-// PublicKey is the half of the key that verifies tokens, in base64.
-func (s Secrets) PublicKey() string {
-	public := ed25519.NewKeyFromSeed(s.AuthSeed).Public().(ed25519.PublicKey)
-	return base64.StdEncoding.EncodeToString(public)
-}
-
-// SQL is the environment from which init.sql takes the passwords of its roles.
-func (s Secrets) SQL() map[string]string {
-	return map[string]string{
-		"EVENTFLOW_APP_PASSWORD":      s.App,
-		"EVENTFLOW_AUTH_PASSWORD":     s.Auth,
-		"EVENTFLOW_CONSUMER_PASSWORD": s.Consumer,
-	}
-}
 
 // Program is one of EventFlow's own programs and the part it plays on the map.
 type Program struct {
@@ -94,7 +42,7 @@ func (p Program) Environment(m topology.Map, listen string, addr func(topology.L
 	case "app":
 		env["AUTH_PUBLIC_KEY"] = s.PublicKey()
 	case "auth":
-		env["AUTH_PRIVATE_KEY"] = base64.StdEncoding.EncodeToString(s.AuthSeed)
+		env["AUTH_PRIVATE_KEY"] = s.privateKey()
 	}
 	return env
 }
@@ -109,10 +57,6 @@ func (p Program) credentials(store topology.Name, s Secrets) map[string]string {
 		return map[string]string{"RABBITMQ_USER": RabbitUser, "RABBITMQ_PASSWORD": s.Rabbit}
 	}
 	return nil
-}
-
-func (s Secrets) rolePassword(role string) string {
-	return map[string]string{"eventflow_app": s.App, "eventflow_auth": s.Auth, "eventflow_consumer": s.Consumer}[role]
 }
 
 // At finds where the stack that listens by this block of ports on host answers.

@@ -1,12 +1,10 @@
 package stack_test
 
 import (
-	"crypto/ed25519"
 	"encoding/base64"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"eventflow/scenarios/stack"
 	"eventflow/toxiproxy/topology"
@@ -63,17 +61,4 @@ func TestEnvironment(t *testing.T) {
 		assert.NotContains(t, env, "AUTH_PUBLIC_KEY")
 		assert.NotContains(t, env, "AUTH_PRIVATE_KEY")
 	})
-}
-
-func TestSecrets(t *testing.T) {
-	s, other := stack.NewSecrets(), stack.NewSecrets()
-	assert.NotEqual(t, s, other)
-	seen := map[string]bool{s.Postgres: true, s.App: true, s.Auth: true, s.Consumer: true, s.Redis: true, s.Rabbit: true}
-	assert.Len(t, seen, 6, "a password serves twice")
-
-	public, err := base64.StdEncoding.DecodeString(s.PublicKey())
-	require.NoError(t, err)
-	message := []byte("a token")
-	signed := ed25519.Sign(ed25519.NewKeyFromSeed(s.AuthSeed), message)
-	assert.True(t, ed25519.Verify(public, message, signed), "the halves belong together")
 }
