@@ -86,7 +86,7 @@ func (a *Auditor) look(ctx context.Context, event int) (q quiet) {
 	}
 	sums := a.scrape(ctx)
 	q.received = sums["consumer_received"]
-	if held, ok := sums[inflight]; !ok {
+	if held, ok := sums[inflight]; !ok && a.knows(consumer) {
 		note("the consumer does not say what it holds")
 	} else if held > 0 {
 		note("%g messages held by the consumer", held)
@@ -102,6 +102,10 @@ func (a *Auditor) look(ctx context.Context, event int) (q quiet) {
 	}
 	return q
 }
+
+// knows says whether anybody has told where the program answers. Of one that nobody
+// knows the broker's word has to do: what it holds, it has not acknowledged.
+func (a *Auditor) knows(program string) bool { _, ok := a.config.Health[program]; return ok }
 
 // example describes one of the purchases, always the same one.
 func example(open map[string]claim) string {

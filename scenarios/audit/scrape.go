@@ -49,8 +49,11 @@ var counted = []series{
 	{name: "fds", metric: "process_open_fds", each: true},
 }
 
-// inflight is how many messages the consumer holds.
-const inflight = "consumer_inflight"
+const (
+	// inflight is how many messages the consumer holds.
+	inflight = "consumer_inflight"
+	consumer = "consumer" // the program that tells it
+)
 
 // scrape asks every program, and the proxy server, at once and gives the sums.
 func (a *Auditor) scrape(ctx context.Context) map[string]float64 {

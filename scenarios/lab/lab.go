@@ -168,7 +168,11 @@ func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
 
 // NewInjector breaks and heals the links of a running stack.
 func NewInjector(m topology.Map, e stack.Endpoints, opts ...fault.Option) *fault.Injector {
-	return fault.New(e.Toxiproxy, m, func(l topology.Link) string { return e.Links[l.Name()] }, append(opts, fault.Plan(e.Proxies))...)
+	opts = append(opts, fault.Plan(e.Proxies))
+	if e.AllowHost != "" {
+		opts = append(opts, fault.AllowHost(e.AllowHost))
+	}
+	return fault.New(e.Toxiproxy, m, func(l topology.Link) string { return e.Links[l.Name()] }, opts...)
 }
 
 // restartProxies is the injector's last resort, where the stack offers it.

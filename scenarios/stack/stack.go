@@ -49,6 +49,9 @@ type Endpoints struct {
 	// Proxies are what the proxy server was told at its start: whoever heals a link
 	// can make its proxy anew.
 	Proxies []topology.ProxyConfig `json:"proxies"`
+	// AllowHost is the host of the proxies' API where that is not this one, and the
+	// stack's owner has named it: links are broken on no other.
+	AllowHost string `json:"allow_host,omitempty"`
 
 	// Mutant names the bug that was planted in this EventFlow; empty: none that
 	// anybody knows of.

@@ -112,7 +112,7 @@ func Answers(ctx context.Context, url string, ok func(status int) bool) error {
 		return nil
 	}
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1024)) // what did come is all there is to show
-	return fmt.Errorf("get %s: status %d: %s", url, resp.StatusCode, strings.TrimSpace(string(body)))
+	return fmt.Errorf("get %s: status %d: %s", req.URL.Redacted(), resp.StatusCode, strings.TrimSpace(string(body)))
 }
 
 // Through is the PostgreSQL URL with another host and port: the same server met
