@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/change"
 )
 
 // The proxy server of this repository, and what go build calls it.
@@ -21,13 +22,7 @@ const (
 
 // BuildError says that the programs could not be built, with the compiler's own
 // words.
-type BuildError struct{ Output string }
-
-func (e *BuildError) Error() string {
-	return "EventFlow's programs do not compile:\n    " + strings.ReplaceAll(tail([]byte(e.Output)), "\n", "\n    ")
-}
-
-func systemPackage(binary string) string { return "./system/cmd/" + binary }
+type BuildError = change.BuildError
 
 // build compiles packages of the source tree, EventFlow's programs and the proxy
 // server, and returns the folder that holds the results, each named after its
@@ -45,27 +40,7 @@ func build(ctx context.Context, source string, packages []string) (string, error
 		return "", err
 	}
 	defer unlock()
-	return dir, goBuild(ctx, source, dir, "", packages)
-}
-
-// goBuild does not stamp the version control's state into the programs: that asks
-// git, which refuses a tree of another user. overlay may be empty.
-func goBuild(ctx context.Context, source, dir, overlay string, packages []string) error {
-	args := []string{"build", "-buildvcs=false", "-o", dir + string(filepath.Separator)}
-	if overlay != "" {
-		args = append(args, "-overlay", overlay)
-	}
-	args = append(args, packages...)
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = source
-	out, err := cmd.CombinedOutput()
-	if ctx.Err() != nil {
-		return fmt.Errorf("build: %w", context.Cause(ctx))
-	}
-	if err != nil {
-		return &BuildError{Output: fmt.Sprintf("%s\n%v: %s", out, err, strings.Join(cmd.Args, " "))}
-	}
-	return nil
+	return dir, change.Build(ctx, source, dir, "", nil, packages...)
 }
 
 // buildDir is in the source tree, where it is ignored by git, or in the user's

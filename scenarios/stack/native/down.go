@@ -25,7 +25,7 @@ func (s *Stack) Down(ctx context.Context) error {
 
 	s.life.Lock()
 	defer s.life.Unlock()
-	if s.claim == nil || s.claim.lock == nil {
+	if !s.claim.Held() {
 		return nil // never up, or down already
 	}
 	s.endAll(ctx)
@@ -34,7 +34,7 @@ func (s *Stack) Down(ctx context.Context) error {
 	if !s.cfg.KeepDir {
 		err = errors.Join(err, os.RemoveAll(s.dir))
 	}
-	if err = errors.Join(err, s.claim.release()); err != nil {
+	if err = errors.Join(err, s.claim.Release()); err != nil {
 		return fmt.Errorf("native stack down: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package native
 
 import (
 	"context"
-	"maps"
 
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/probe"
@@ -31,9 +30,7 @@ func (s *Stack) program(p stack.Program) unit {
 				// have to be waited for. In a later life there may be.
 				env["NEW_SYSTEM"], first = "true", false
 			}
-			maps.Copy(env, s.cfg.Env)
-			maps.Copy(env, s.cfg.ServiceEnv[""])
-			maps.Copy(env, s.cfg.ServiceEnv[p.Service])
+			s.cfg.changes().Tell(p.Service, env)
 			return command{path: s.path("bin", p.Binary), dir: s.dir, env: env}
 		},
 		ready:   func(ctx context.Context) error { return probe.HTTP(ctx, "http://"+listen+"/readyz") },

@@ -7,8 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"eventflow/toxiproxy/topology"
 )
 
 func TestMissingSaysWhichAndHow(t *testing.T) {
@@ -41,48 +39,4 @@ func TestStartMarkTellsLivesApart(t *testing.T) {
 	assert.False(t, Process{PID: me.PID, Start: me.Start + "0"}.Alive(), "same PID, another birth")
 	assert.False(t, Process{PID: me.PID}.Alive(), "no birth noted")
 	assert.False(t, Process{PID: 1 << 30, Start: me.Start}.Alive())
-}
-
-func TestRunDirOfSomebodyElseIsRefused(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "run")
-	require.NoError(t, openRunDir(dir))
-	require.NoError(t, openRunDir(dir), "there already")
-	require.NoError(t, os.Chmod(dir, 0o777))
-	assert.ErrorContains(t, openRunDir(dir), "not this user's own")
-	link := dir + "-link"
-	require.NoError(t, os.Symlink(os.TempDir(), link))
-	assert.Error(t, openRunDir(link), "a link may lead anywhere")
-}
-
-func TestBlockIsHeldOnce(t *testing.T) {
-	run, m := t.TempDir(), topology.EventFlow()
-	one, err := claimBlock(run, m, 0, false)
-	require.NoError(t, err)
-	_, err = claimBlock(run, m, one.block.Base, false)
-	assert.ErrorContains(t, err, "up already")
-	two, err := claimBlock(run, m, 0, false)
-	require.NoError(t, err)
-	assert.NotEqual(t, one.block.Base, two.block.Base)
-	require.NoError(t, one.release())
-	require.NoError(t, one.release(), "released already")
-	again, err := claimBlock(run, m, one.block.Base, false)
-	require.NoError(t, err)
-	require.NoError(t, again.release())
-	require.NoError(t, two.release())
-	left, err := os.ReadDir(run)
-	require.NoError(t, err)
-	assert.Empty(t, left, "no lock file stays behind")
-}
-
-// Two users' laboratories do not see each other's locks.
-func TestBlockIsHeldAgainstOtherUsers(t *testing.T) {
-	m := topology.EventFlow()
-	one, err := claimBlock(t.TempDir(), m, 0, false)
-	require.NoError(t, err)
-	_, err = claimBlock(t.TempDir(), m, one.block.Base, false)
-	assert.ErrorContains(t, err, "is taken by")
-	require.NoError(t, one.release())
-	for _, l := range ports(m, one.block) {
-		assert.NotEqual(t, guardPort(one.block).port, l.port, "%s listens on the guard's port", l.owner)
-	}
 }

@@ -182,7 +182,7 @@ func (s *Stack) ask(ctx context.Context, u unit) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
 	if err := stack.Until(ctx, poll, u.alone()); err != nil {
-		return fmt.Errorf("no answer: %w%s", err, quote([]byte(lastLines(s.logPath(u.name)))))
+		return fmt.Errorf("no answer: %w%s", err, stack.Quote([]byte(lastLines(s.logPath(u.name)))))
 	}
 	return nil
 }

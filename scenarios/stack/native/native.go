@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,11 +23,12 @@ import (
 
 	"eventflow/scenarios/overlay"
 	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/block"
 	"eventflow/toxiproxy/topology"
 )
 
 const (
-	host = "127.0.0.1"
+	host = block.Host
 	// poll is how often a server is asked whether it answers: Redis takes 12 ms.
 	poll = 10 * time.Millisecond
 	// patience is for what takes milliseconds: an answer on loopback, the death
@@ -99,7 +101,7 @@ type Stack struct {
 
 	// Set by Up before any service starts, and not changed afterwards.
 	dir     string
-	claim   *claim
+	claim   *block.Claim
 	tools   tools
 	tree    overlay.Tree
 	secrets stack.Secrets
@@ -178,31 +180,31 @@ func (s *Stack) wants(n topology.Name) bool {
 func (s *Stack) port(n topology.Name, extra ...string) int {
 	svc, _ := s.topo.Service(n)
 	if len(extra) > 0 {
-		return s.claim.block.Extra(svc, extra[0])
+		return s.claim.Block.Extra(svc, extra[0])
 	}
-	return s.claim.block.Of(svc)
+	return s.claim.Block.Of(svc)
 }
 
 func (s *Stack) addr(n topology.Name, extra ...string) string { return addr(s.port(n, extra...)) }
 
 // linkAddr is where the link's client finds its proxy.
-func (s *Stack) linkAddr(l topology.Link) string { return addr(s.claim.block.Link(l)) }
+func (s *Stack) linkAddr(l topology.Link) string { return addr(s.claim.Block.Link(l)) }
 
 // occupy takes what a stack has to itself: ports, directory, secrets, the thread
 // that starts children. Whatever it has taken when it fails, Down gives back.
 func (s *Stack) occupy(ctx context.Context) error {
 	run := RunDir()
-	if err := openRunDir(run); err != nil {
+	if err := block.OpenRunDir(run); err != nil {
 		return err
 	}
 	if err := Sweep(ctx); err != nil {
 		return fmt.Errorf("clear what a dead lab left: %w", err)
 	}
-	c, err := claimBlock(run, s.topo, s.cfg.Base, s.cfg.Public)
+	c, err := block.Take(run, s.topo, s.cfg.Base, s.cfg.Public)
 	if err != nil {
 		return err
 	}
-	s.claim, s.dir = c, filepath.Join(run, strconv.Itoa(c.block.Base))
+	s.claim, s.dir = c, c.Dir()
 	for _, d := range []string{s.dir, s.path("log"), s.path("bin")} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return fmt.Errorf("make stack directory: %w", err)
@@ -220,9 +222,9 @@ func (s *Stack) register() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = State{
-		ID: rand.Text(), Base: s.claim.block.Base, Public: s.cfg.Public, Dir: s.dir, Started: time.Now(),
+		ID: rand.Text(), Base: s.claim.Block.Base, Public: s.cfg.Public, Dir: s.dir, Started: time.Now(),
 		Lab: processOf(os.Getpid()), Children: map[topology.Name]Process{},
-		Endpoints: stack.At("native", host, s.topo, s.claim.block, s.secrets),
+		Endpoints: stack.At("native", host, s.topo, s.claim.Block, s.secrets),
 	}
 	s.state.Endpoints.QueueLag = queueLag
 	s.state.Endpoints.Mutant = s.cfg.Mutant
@@ -231,25 +233,8 @@ func (s *Stack) register() error {
 	return s.state.save()
 }
 
+func addr(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
 func (s *Stack) path(elem ...string) string {
 	return filepath.Join(append([]string{s.dir}, elem...)...)
-}
-
-// source is the root of the source tree.
-func (s *Stack) source() (string, error) {
-	if s.cfg.Source != "" {
-		return filepath.Abs(s.cfg.Source)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("working directory: %w", err)
-	}
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(filepath.Join(d, "init.sql")); err == nil {
-			return d, nil
-		}
-		if d == filepath.Dir(d) {
-			return "", fmt.Errorf("no EventFlow source tree at or above %s: no init.sql", dir)
-		}
-	}
 }

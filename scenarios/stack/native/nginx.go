@@ -10,14 +10,10 @@ import (
 	"runtime"
 	"strings"
 
+	"eventflow/scenarios/stack/change"
 	"eventflow/scenarios/stack/probe"
 	"eventflow/toxiproxy/topology"
 )
-
-// siteTemplate is EventFlow's own nginx configuration: upstreams and servers, as
-// they stand inside http{}. Addresses in it are ${NAMES}, which the container
-// image replaces too.
-const siteTemplate = "system/nginx/eventflow.conf.template"
 
 // nginx is the edge. Its readiness is asked of the status listener: a request to
 // the shop before the nodes are up would make nginx call them dead.
@@ -57,13 +53,13 @@ func (s *Stack) prepareNginx(dir, source string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o700); err != nil {
 		return fmt.Errorf("make directory: %w", err)
 	}
-	site, err := os.ReadFile(s.tree.Path(siteTemplate))
+	site, err := os.ReadFile(s.tree.Path(change.SiteTemplate))
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
 	text, err := expand(string(site), s.nginxNames(source))
 	if err != nil {
-		return fmt.Errorf("%s: %w", siteTemplate, err)
+		return fmt.Errorf("%s: %w", change.SiteTemplate, err)
 	}
 	files := map[string]string{"nginx.conf": nginxMain, "site.conf": text}
 	for name, text := range files {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/change"
 	"eventflow/scenarios/stack/probe"
 	"eventflow/toxiproxy/topology"
 )
@@ -31,7 +32,7 @@ func (s *Stack) postgres() unit {
 				"max_connections=200", "shared_buffers=128MB", "max_wal_size=1GB", "wal_level=minimal", "max_wal_senders=0",
 				"fsync=off", "full_page_writes=off",
 			)
-			for name, value := range s.changed(topology.PostgresDB) { // the last word on a parameter counts
+			for name, value := range s.cfg.changes().Set(topology.PostgresDB) { // the last word on a parameter counts
 				args = append(args, "-c", name+"="+value)
 			}
 			return s.asPostgres(command{path: s.tools.postgres, dir: s.path("postgres"), args: args})
@@ -42,7 +43,7 @@ func (s *Stack) postgres() unit {
 			if err := s.psql(ctx, "postgres", "-c", "create database "+stack.Database); err != nil {
 				return fmt.Errorf("create database: %w", err)
 			}
-			if err := s.psql(ctx, stack.Database, "-f", s.tree.Path(schema)); err != nil {
+			if err := s.psql(ctx, stack.Database, "-f", s.tree.Path(change.Schema)); err != nil {
 				return fmt.Errorf("apply init.sql: %w", err)
 			}
 			return nil

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -65,7 +64,7 @@ func (l launcher) run(ctx context.Context, c command) error {
 	stop := context.AfterFunc(ctx, func() { killGroup(cmd.Process.Pid) })
 	defer stop()
 	if err := cmd.Wait(); err != nil {
-		return errors.Join(context.Cause(ctx), fmt.Errorf("%s: %w%s", c.path, err, quote(out.Bytes())))
+		return errors.Join(context.Cause(ctx), fmt.Errorf("%s: %w%s", c.path, err, stack.Quote(out.Bytes())))
 	}
 	return nil
 }
@@ -217,20 +216,5 @@ func lastLines(path string) string {
 	if err != nil {
 		return ""
 	}
-	return tail(data)
-}
-
-func tail(data []byte) string {
-	const lines = 15
-	all := strings.Split(strings.TrimSpace(string(data)), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-// quote sets what a program wrote apart from what we say about it.
-func quote(data []byte) string {
-	text := tail(data)
-	if text == "" {
-		return " (it wrote nothing)"
-	}
-	return "; it wrote last:\n    " + strings.ReplaceAll(text, "\n", "\n    ")
+	return stack.Tail(data)
 }

@@ -117,7 +117,7 @@ func (s *Stack) rabbitConfig() string {
 		"vm_memory_high_watermark": fmt.Sprintf("{absolute,%d}", memoryLimit), "disk_free_limit": "50000000",
 		"log": "[{file,[{file,false}]},{console,[{enabled,true},{level,warning}]}]",
 	}
-	maps.Insert(broker, s.changed(topology.RabbitMQ))
+	maps.Insert(broker, s.cfg.changes().Set(topology.RabbitMQ))
 	var terms []string
 	for _, name := range slices.Sorted(maps.Keys(broker)) {
 		terms = append(terms, fmt.Sprintf("{%s,%s}", name, broker[name]))

@@ -39,7 +39,7 @@ func (s *Stack) prepareRedis(conf string) error {
 		"bind": host, "port": strconv.Itoa(s.port(topology.RedisDB)), "dir": strconv.Quote(dir), "requirepass": s.secrets.Redis,
 		"daemonize": "no", "save": `""`, "appendonly": "yes", "appendfsync": "everysec",
 	}
-	maps.Insert(lines, s.changed(topology.RedisDB))
+	maps.Insert(lines, s.cfg.changes().Set(topology.RedisDB))
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
 		fmt.Fprintln(&text, name, lines[name])

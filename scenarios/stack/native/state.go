@@ -10,13 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/block"
 	"eventflow/toxiproxy/topology"
 )
 
@@ -60,26 +59,7 @@ func (s State) clone() State {
 func (s State) variable() string { return "EVENTFLOW_STACK=" + s.ID }
 
 // RunDir is where this user's stacks live, one directory per block of ports.
-func RunDir() string {
-	return filepath.Join(os.TempDir(), "eventflow-"+strconv.Itoa(os.Getuid()))
-}
-
-// openRunDir makes the run directory and refuses one that somebody else could
-// have prepared: the name is guessable and the parent is everybody's. Others may
-// pass through it, since PostgreSQL runs as another user when the lab is root.
-func openRunDir(dir string) error {
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("make run directory: %w", err)
-	}
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return fmt.Errorf("run directory: %w", err)
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); !info.IsDir() || !ok || int(owner.Uid) != os.Getuid() || info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("run directory %s is not this user's own, or others may write there: remove it or set TMPDIR", dir)
-	}
-	return nil
-}
+func RunDir() string { return block.RunDir() }
 
 const stateFile = "stack.json"
 
@@ -118,7 +98,7 @@ func loadFrom(run string, base int) (State, error) {
 // List returns the states of this user's stacks whose laboratory is alive, by
 // base.
 func List() ([]State, error) {
-	bases, err := basesIn(RunDir())
+	bases, err := block.Bases(RunDir())
 	if err != nil {
 		return nil, err
 	}
@@ -131,28 +111,6 @@ func List() ([]State, error) {
 	return all, nil
 }
 
-func basesIn(run string) ([]int, error) {
-	entries, err := os.ReadDir(run)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read run directory: %w", err)
-	}
-	seen := map[int]bool{}
-	for _, e := range entries {
-		if base, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".lock")); err == nil {
-			seen[base] = true
-		}
-	}
-	bases := make([]int, 0, len(seen))
-	for b := range seen {
-		bases = append(bases, b)
-	}
-	sort.Ints(bases)
-	return bases, nil
-}
-
 // Sweep ends what dead laboratories of this user have left behind: processes and
 // directories. A laboratory is dead when nobody holds the lock on its block. Only
 // processes that a laboratory started are touched, known by PID and time of
@@ -160,7 +118,7 @@ func basesIn(run string) ([]int, error) {
 func Sweep(ctx context.Context) error { return sweep(ctx, RunDir()) }
 
 func sweep(ctx context.Context, run string) error {
-	bases, err := basesIn(run)
+	bases, err := block.Bases(run)
 	if err != nil {
 		return err
 	}
@@ -174,21 +132,19 @@ func sweep(ctx context.Context, run string) error {
 }
 
 func sweepOne(ctx context.Context, run string, base int) error {
-	lock, err := lockBase(run, base)
-	if errors.Is(err, errLocked) {
+	c, err := block.Lock(run, base)
+	if errors.Is(err, block.ErrLocked) {
 		return nil // alive
 	}
 	if err != nil {
 		return err
 	}
-	c := &claim{block: topology.Block{Base: base}, lock: lock}
-	dir := filepath.Join(run, strconv.Itoa(base))
 	if s, err := loadFrom(run, base); err == nil {
 		if err := s.killLeftovers(ctx); err != nil {
-			return errors.Join(err, c.lock.Close()) // keep the file: it says whom to kill
+			return errors.Join(err, c.Unlock()) // keep what says whom to kill
 		}
 	}
-	return errors.Join(os.RemoveAll(dir), c.release())
+	return errors.Join(os.RemoveAll(c.Dir()), c.Release())
 }
 
 // killLeftovers kills what the stack has started and is still there, and waits

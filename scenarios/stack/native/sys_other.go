@@ -64,12 +64,3 @@ func parents() map[int]int {
 
 // marked finds nothing: other systems do not show a process's environment.
 func marked(string) []int { return nil }
-
-// holder asks lsof, which macOS has.
-func holder(port int) string {
-	out, err := exec.Command("lsof", "-nP", "-iTCP:"+strconv.Itoa(port), "-sTCP:LISTEN", "-Fpc").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.Join(strings.Fields(string(out)), " ")
-}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventflow/scenarios/stack"
+	"eventflow/scenarios/stack/change"
 	"eventflow/toxiproxy/topology"
 )
 
@@ -72,11 +73,11 @@ func (s *Stack) up(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	source, err := s.source()
+	source, err := change.Source(s.cfg.Source)
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.validate(); err != nil {
+	if err := s.cfg.changes().Validate(); err != nil {
 		return err
 	}
 	if s.tools, err = findTools(s.wants); err != nil {
@@ -142,7 +143,7 @@ func (s *Stack) provide(ctx context.Context, source string) error {
 // Programs builds what Up would build if nothing were edited, without starting
 // anything, and returns where each program lies by its name.
 func (s *Stack) Programs(ctx context.Context) (map[string]string, error) {
-	source, err := s.source()
+	source, err := change.Source(s.cfg.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +182,7 @@ func (s *Stack) wantedPrograms() map[string]string {
 	}
 	for _, p := range stack.Programs() {
 		if s.wants(p.Service) {
-			wanted[p.Binary] = systemPackage(p.Binary)
+			wanted[p.Binary] = change.Package(p.Binary)
 		}
 	}
 	return wanted
@@ -260,7 +261,7 @@ func (s *Stack) start(ctx context.Context, u unit, question func(context.Context
 	defer give(nil)
 	go s.watch(ctx, p, give)
 	if err := stack.Until(ctx, poll, question); err != nil {
-		return fmt.Errorf("not ready: %w%s", err, quote([]byte(lastLines(s.logPath(u.name)))))
+		return fmt.Errorf("not ready: %w%s", err, stack.Quote([]byte(lastLines(s.logPath(u.name)))))
 	}
 	return nil
 }
