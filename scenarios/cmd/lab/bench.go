@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,20 +27,65 @@ type bench struct {
 }
 
 const (
-	upDeadline   = 3 * time.Minute // with a cold Go build cache; warm it takes seconds
-	downDeadline = 20 * time.Second
+	upDeadline   = 10 * time.Minute // with images to be built and cold caches; warm it takes seconds
+	downDeadline = 30 * time.Second
 )
 
-func openBench(ctx context.Context, kind string, base int, needs lab.Needs, out *printer) (*bench, error) {
-	switch kind {
-	case "native":
-		cfg := needsConfig(needs)
-		cfg.Base = base
-		return raise(ctx, cfg, out)
-	case "running":
-		return attach(base)
+// The kinds of stack that drills run on.
+const (
+	onNative  = "native"
+	onDocker  = "docker"
+	onRunning = "running"
+)
+
+// stackFlags say which kind of stack a command works on; where it is one that is up,
+// which.
+type stackFlags struct {
+	kind string
+	target
+}
+
+func (f *stackFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.kind, "stack", onNative, "a stack of its own, `native` (processes of this machine) or docker; or running: one that is up")
+	f.target.register(c)
+	c.Flags().Lookup("base").Usage = "first port of the stack's block of ports (0: a free block; with --stack running: the only stack)"
+}
+
+// settle takes a stack that was described for a stack that is up.
+func (f *stackFlags) settle(c *cobra.Command) error {
+	if err := knownKind(f.kind); err != nil {
+		return err
 	}
-	return nil, usage("no stack is called %q; there are native and running", kind)
+	described, err := f.target.described()
+	switch {
+	case err != nil:
+		return err
+	case described && !c.Flags().Changed("stack"):
+		f.kind = onRunning
+	case described && f.kind != onRunning && f.target.flagged(c):
+		return usage("--stack %s brings up a stack of its own, and the addresses describe one that is up: choose --stack running, or leave the addresses out", f.kind)
+	}
+	return nil
+}
+
+// open finds the stack, or brings up one that is set up as needed.
+func (f stackFlags) open(ctx context.Context, n lab.Needs, out *printer) (*bench, error) {
+	if f.kind != onRunning {
+		return raise(ctx, f.kind, plan{base: f.port, needs: n}, out)
+	}
+	s, err := f.target.whole(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.line("stack: %s; shop %s, proxies %s", s.what, s.endpoints.Shop, s.endpoints.Toxiproxy)
+	return &bench{endpoints: s.endpoints, owners: s.owners}, nil
+}
+
+// plan is what a stack of the lab's own is made of.
+type plan struct {
+	base   int       // first port of its block; 0: a free block
+	needs  lab.Needs // on top of EventFlow's defaults
+	mutant string    // the bug that the needs plant; empty: none
 }
 
 // drillCost is the bcrypt cost of a stack that is only drilled: a hash at the
@@ -49,17 +93,50 @@ func openBench(ctx context.Context, kind string, base int, needs lab.Needs, out 
 // about guessing passwords.
 const drillCost = "6"
 
-// needsConfig is the stack for drills that need this EventFlow.
-func needsConfig(n lab.Needs) native.Config {
+func (p plan) env() map[string]string { return map[string]string{"BCRYPT_COST": drillCost} }
+
+func (p plan) native() native.Config {
 	return native.Config{
-		Env:        map[string]string{"BCRYPT_COST": drillCost},
-		ServiceEnv: n.Env, Settings: n.Settings, Edits: n.Edits,
+		Base: p.base, Env: p.env(), ServiceEnv: p.needs.Env, Settings: p.needs.Settings, Edits: p.needs.Edits, Mutant: p.mutant,
 	}
 }
 
-func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error) {
+// own is a stack that the lab brings up itself, and may break.
+type own interface {
+	stack.Stack
+	stack.Processes
+	Exited() <-chan stack.Exit
+	Restart(context.Context, topology.Name) error
+}
+
+// knownKind refuses a kind of stack that this lab does not know, or was not built for.
+func knownKind(kind string) error {
+	switch kind {
+	case onNative, onRunning:
+		return nil
+	case onDocker:
+		return startsContainers()
+	}
+	return usage("no stack is called %q; there are native, docker and running", kind)
+}
+
+// raise brings up a stack of that kind.
+func raise(ctx context.Context, kind string, p plan, out *printer) (*bench, error) {
+	if kind == onDocker {
+		return raiseDocker(ctx, p, out)
+	}
+	return raiseNative(ctx, p.native(), out)
+}
+
+func raiseNative(ctx context.Context, cfg native.Config, out *printer) (*bench, error) {
 	cfg.Progress = out.progress
-	s := native.New(cfg)
+	return bringUp(ctx, native.New(cfg), fixed(os.Getpid()), out)
+}
+
+// fixed are owners that stay the same while the bench is open.
+func fixed(pids ...int) func() []int { return func() []int { return pids } }
+
+func bringUp(ctx context.Context, s own, owners func() []int, out *printer) (*bench, error) {
 	upCtx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	began := time.Now()
@@ -68,47 +145,7 @@ func raise(ctx context.Context, cfg native.Config, out *printer) (*bench, error)
 		return nil, environment(err)
 	}
 	out.ready(time.Since(began), s.Endpoints())
-	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, owners: fixed(os.Getpid()), down: s.Down}, nil
-}
-
-// fixed are owners that stay the same while the bench is open.
-func fixed(pids ...int) func() []int { return func() []int { return pids } }
-
-// attach finds a stack that another process brought up.
-func attach(base int) (*bench, error) {
-	state, err := running(base)
-	if err != nil {
-		return nil, err
-	}
-	return &bench{endpoints: state.Endpoints, owners: fixed(os.Getpid(), state.Lab.PID)}, nil
-}
-
-// onlyStack registers --base of the commands that work on a stack that is up.
-func onlyStack(c *cobra.Command, base *int) {
-	c.Flags().IntVar(base, "base", 0, "first port of the stack's block of ports (0: the only stack)")
-}
-
-// running is the stack on that block of ports, or the only one there is.
-func running(base int) (native.State, error) {
-	states, err := native.List()
-	if err != nil {
-		return native.State{}, environment(err)
-	}
-	var up []native.State
-	for _, s := range states {
-		if s.Ready && (base == 0 || s.Base == base) {
-			up = append(up, s)
-		}
-	}
-	switch {
-	case len(up) == 1:
-		return up[0], nil
-	case len(up) == 0 && base != 0:
-		return native.State{}, environment(fmt.Errorf("no stack is up on ports from %d; `lab status` lists the stacks, `lab up` starts one", base))
-	case len(up) == 0:
-		return native.State{}, environment(errors.New("no stack is up; start one with `lab up` (or `make up`)"))
-	}
-	return native.State{}, usage("%d stacks are up; choose one with --base (`lab status` lists them)", len(up))
+	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, owners: owners, down: s.Down}, nil
 }
 
 // close stops what was brought up here, on a fresh context: an interrupted run

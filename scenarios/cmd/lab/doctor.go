@@ -104,7 +104,7 @@ func portFree(port int) error {
 }
 
 func brokenStacks(ctx context.Context) []finding {
-	all, err := statuses(ctx)
+	all, err := target{}.statuses(ctx)
 	if err != nil {
 		return []finding{{"stacks can be listed", err, "see the error"}}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func eventsCommand() *cobra.Command {
-	var base int
+	var t target
 	var since uint64
 	var asJSON bool
 	c := &cobra.Command{
@@ -15,12 +15,12 @@ func eventsCommand() *cobra.Command {
 		Short: "what the proxy server did lately: faults, leases, and who healed what",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			injector, err := injectorOf(base)
+			ctx, cancel := context.WithTimeout(c.Context(), linkDeadline)
+			defer cancel()
+			injector, err := t.injector(ctx)
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), linkDeadline)
-			defer cancel()
 			page, err := injector.Events(ctx, since)
 			if err != nil {
 				return environment(err)
@@ -38,7 +38,7 @@ func eventsCommand() *cobra.Command {
 			return nil
 		},
 	}
-	onlyStack(c, &base)
+	t.registerLinks(c)
 	c.Flags().Uint64Var(&since, "since", 0, "only events after this number")
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c

@@ -21,7 +21,7 @@ const leaseHelp = "The fault heals by itself when its time is over, whatever bec
 
 // linkFlags are what every fault command takes.
 type linkFlags struct {
-	base    int
+	target
 	lasts   time.Duration
 	forever bool
 	up      bool
@@ -29,7 +29,7 @@ type linkFlags struct {
 }
 
 func (f *linkFlags) register(c *cobra.Command, directed bool) {
-	onlyStack(c, &f.base)
+	f.target.registerLinks(c)
 	c.Flags().DurationVar(&f.lasts, "for", time.Minute, "the fault heals by itself after this long")
 	c.Flags().BoolVar(&f.forever, "forever", false, "the fault stays until somebody heals it")
 	if directed {
@@ -143,12 +143,12 @@ func apply(c *cobra.Command, f linkFlags, broken fault.Fault) error {
 	if err := f.validate(c); err != nil {
 		return err
 	}
-	injector, err := injectorOf(f.base)
+	ctx, cancel := context.WithTimeout(c.Context(), linkDeadline)
+	defer cancel()
+	injector, err := f.target.injector(ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), linkDeadline)
-	defer cancel()
 	applied, err := injector.ApplyFor(ctx, broken, f.ttl())
 	if err != nil {
 		return environment(err)
@@ -168,7 +168,7 @@ func apply(c *cobra.Command, f linkFlags, broken fault.Fault) error {
 }
 
 func healCommand() *cobra.Command {
-	var base int
+	var t target
 	var all bool
 	c := &cobra.Command{
 		Use: "heal [LINKS...]", Short: "make links whole and prove it; without LINKS, all of them", Long: "Make links whole, with a round trip through each as the proof.\n\n" + linksHelp,
@@ -176,31 +176,31 @@ func healCommand() *cobra.Command {
 			if all && len(links) > 0 {
 				return usage("lab heal --all heals every link; leave out %q", links)
 			}
-			return heal(c, base, links)
+			return heal(c, t, links)
 		},
 	}
-	onlyStack(c, &base)
+	t.registerLinks(c)
 	c.Flags().BoolVar(&all, "all", false, "every link: the emergency stop; the same as no LINKS")
 	return c
 }
 
-func heal(c *cobra.Command, base int, links []string) error {
+func heal(c *cobra.Command, t target, links []string) error {
 	if len(links) > 0 {
 		if _, err := topology.EventFlow().Select(links...); err != nil {
 			return usage("%w", err)
 		}
 	}
-	injector, err := injectorOf(base)
-	if err != nil {
-		return err
-	}
 	// An interrupted heal would leave the very thing that it is there to end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), linkDeadline)
 	defer cancel()
+	injector, err := t.injector(ctx)
+	if err != nil {
+		return err
+	}
 	err = injector.Heal(ctx, links...)
 	switch {
 	case errors.Is(err, fault.ErrServerDown):
-		return environment(fmt.Errorf("not healed: %w; end the stack with `lab down` and start it again", err))
+		return environment(fmt.Errorf("not healed: %w; start the stack anew (`lab down`, then `lab up`)", err))
 	case err != nil:
 		return environment(fmt.Errorf("not healed: %w", err))
 	}
@@ -208,10 +208,11 @@ func heal(c *cobra.Command, base int, links []string) error {
 	return nil
 }
 
-func injectorOf(base int) (*fault.Injector, error) {
-	s, err := running(base)
+// injector breaks and heals the target's links.
+func (t target) injector(ctx context.Context) (*fault.Injector, error) {
+	s, err := t.links(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return lab.NewInjector(topology.EventFlow(), s.Endpoints, fault.Owner("command line")), nil
+	return lab.NewInjector(topology.EventFlow(), s.endpoints, fault.Owner("command line")), nil
 }

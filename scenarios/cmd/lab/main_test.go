@@ -13,12 +13,23 @@ import (
 
 	"eventflow/scenarios"
 	"eventflow/scenarios/lab"
+	"eventflow/scenarios/stack/running"
+	"eventflow/toxiproxy/topology"
 )
 
-// alone keeps a test away from stacks that are up on this machine.
+// alone keeps a test away from stacks that are up on this machine, and from what the
+// environment says of others. One on the ports that everybody knows is found
+// whatever a test does.
 func alone(t *testing.T) {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
+	for _, s := range new(running.Config).Settings() {
+		t.Setenv(s.Env, "")
+	}
+	t.Setenv(running.HealthEnv, "")
+	if err := portFree(publicPort(topology.Toxiproxy)); err != nil {
+		t.Skipf("SKIPPED: a stack is up on the ports that people know: %v", err)
+	}
 }
 
 func call(t *testing.T, args ...string) (code int, out, errOut string) {
@@ -42,7 +53,14 @@ func TestMistakes(t *testing.T) {
 		{"unknown flag", []string{"run", "calm", "--sed", "1"}, exitUsage, []string{"--sed", "lab run --help"}},
 		{"no scenario", []string{"run"}, exitUsage, []string{"needs a scenario", "postgres-cut"}},
 		{"unknown scenario", []string{"run", "postgre-cut"}, exitUsage, []string{`"postgre-cut"`, "did you mean postgres-cut?"}},
-		{"unknown stack", []string{"run", "calm", "--stack", "kubernetes"}, exitUsage, []string{`"kubernetes"`, "native and running"}},
+		{"unknown stack", []string{"run", "calm", "--stack", "kubernetes"}, exitUsage, []string{`"kubernetes"`, "native, docker and running"}},
+		{"half a stack", []string{"run", "calm", "--stack", "running", "--shop", "http://127.0.0.1:1"}, exitUsage, []string{"--toxiproxy (or LAB_TOXIPROXY)", "--observer", "ledger"}},
+		{"a stack of its own, described", []string{"run", "calm", "--stack", "native", "--shop", "http://127.0.0.1:1"}, exitUsage, []string{"--stack running"}},
+		{"two stacks", []string{"cut", "postgres", "--base", "21000", "--toxiproxy", "http://127.0.0.1:1"}, exitUsage, []string{"--base", "leave one of them out"}},
+		{"no address", []string{"cut", "postgres", "--toxiproxy", "127.0.0.1:8474"}, exitEnvironment, []string{"want http://host:port"}},
+		{"nobody at the address", []string{"cut", "postgres", "--toxiproxy", "http://127.0.0.1:1"}, exitEnvironment, []string{"--toxiproxy http://127.0.0.1:1", "refused"}},
+		{"unknown program", []string{"run", "calm", "--health", "app-9=http://127.0.0.1:1"}, exitUsage, []string{"--health", "app-1"}},
+		{"ports of no stack", []string{"cut", "postgres", "--base", "23000"}, exitEnvironment, []string{"no stack is up on ports from 23000"}},
 		{"no time", []string{"cut", "postgres", "--for", "0s"}, exitUsage, []string{"--for", "--forever"}},
 		{"two times", []string{"cut", "postgres", "--for", "5s", "--forever"}, exitUsage, []string{"for", "forever"}},
 		{"everything and one", []string{"heal", "--all", "postgres"}, exitUsage, []string{"--all"}},

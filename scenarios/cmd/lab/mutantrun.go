@@ -47,8 +47,11 @@ type trial struct {
 
 // playMutants plays each mutant on a stack of its own and prints the matrix.
 func playMutants(c *cobra.Command, chosen []mutants.Mutant, f mutantFlags) error {
-	if f.stack != "native" {
-		return usage("mutants are built from source: they run on --stack native alone, not on %q", f.stack)
+	if err := knownKind(f.stack); err != nil {
+		return err
+	}
+	if f.stack == onRunning {
+		return usage("mutants are built from source: they run on a stack of their own, --stack native or docker, and not on one that is up")
 	}
 	ctx, out := c.Context(), newPrinter(c)
 	controls, err := playControls(ctx, chosen, f, out)
@@ -91,7 +94,7 @@ func playControls(ctx context.Context, chosen []mutants.Mutant, f mutantFlags, o
 	out.line("first the scenarios on a sound EventFlow: %d drills", len(sound))
 	var results []lab.Result
 	for _, group := range byNeeds(sound) {
-		played, err := playGroup(ctx, group, runFlags{stack: f.stack, artifacts: f.artifacts, again: 1}, out)
+		played, err := playGroup(ctx, group, runFlags{stackFlags: stackFlags{kind: f.stack}, artifacts: f.artifacts, again: 1}, out)
 		results = append(results, played...)
 		if err != nil {
 			return results, err
@@ -130,10 +133,8 @@ func playMutant(ctx context.Context, m mutants.Mutant, f mutantFlags, out *print
 	if err != nil {
 		return res, err
 	}
-	cfg := needsConfig(s.Needs.With(m.Needs))
-	cfg.Mutant = m.Name
 	out.move("  building and starting EventFlow with the bug")
-	bench, err := raise(ctx, cfg, out)
+	bench, err := raise(ctx, f.stack, plan{needs: s.Needs.With(m.Needs), mutant: m.Name}, out)
 	if err != nil {
 		return res, err
 	}

@@ -44,7 +44,7 @@ func mutantsCommand() *cobra.Command {
 			return playMutants(c, chosen, f)
 		},
 	}
-	c.Flags().StringVar(&f.stack, "stack", "native", "where EventFlow runs; only native can be built with a bug")
+	c.Flags().StringVar(&f.stack, "stack", onNative, "native or docker: where EventFlow is built with the bug and runs")
 	c.Flags().StringVar(&f.artifacts, "artifacts", "artifacts", "folder for journals, reports, mutants.md and mutants.json")
 	c.Flags().BoolVar(&f.gate, "gate", false, "only those that every change has to kill")
 	c.Flags().BoolVar(&f.control, "control", false, "play their scenarios on a sound EventFlow too; they must pass (default: if no mutant is named)")

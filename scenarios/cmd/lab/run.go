@@ -19,8 +19,7 @@ import (
 )
 
 type runFlags struct {
-	stack     string
-	base      int
+	stackFlags
 	artifacts string
 	seed      uint64
 	noFaults  bool
@@ -33,17 +32,23 @@ func runCommand() *cobra.Command {
 		Use:   "run SCENARIO... | gate | all",
 		Short: "play scenarios and judge them; the exit code is the verdict",
 		Example: "  lab run gate   # what every change has to pass\n  lab run all\n  lab run postgres-cut redis-cut --seed 7\n" +
-			"  lab run postgres-cut --stack running   # against the stack that `lab up` started",
+			"  lab run postgres-cut --stack docker    # on containers of its own\n" +
+			"  lab run postgres-cut --stack running   # on the stack that `lab up` or `docker compose up` started\n" +
+			"  lab run postgres-cut --shop http://shop.test:8888 --toxiproxy ...   # on any other",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("lab run needs a scenario, `gate` or `all`; the scenarios are %s", strings.Join(scenarioNames(), ", "))
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, names []string) error { return playAll(c, names, f) },
+		RunE: func(c *cobra.Command, names []string) error {
+			if err := f.settle(c); err != nil {
+				return err
+			}
+			return playAll(c, names, f)
+		},
 	}
-	c.Flags().StringVar(&f.stack, "stack", "native", "native: a stack of its own; running: the one that `lab up` started")
-	c.Flags().IntVar(&f.base, "base", 0, "first port of the stack's block of ports (0: a free block; with --stack running: the only stack)")
+	f.stackFlags.register(c)
 	c.Flags().StringVar(&f.artifacts, "artifacts", "artifacts", "folder for journals, reports and logs")
 	c.Flags().Uint64Var(&f.seed, "seed", 0, "seed of every random choice (0: each scenario's own)")
 	c.Flags().IntVar(&f.again, "again", 0, "how often a drill that proved nothing is played again; a broken one never is")
@@ -60,7 +65,7 @@ func playAll(c *cobra.Command, names []string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if chosen, err = playable(chosen, names, f.stack, out); err != nil {
+	if chosen, err = playable(chosen, names, f.kind, out); err != nil {
 		return err
 	}
 	for i := range chosen {
@@ -84,7 +89,7 @@ func playAll(c *cobra.Command, names []string, f runFlags) error {
 // want EventFlow set up otherwise, or break services. Asked for by name, they are
 // a mistake.
 func playable(chosen []lab.Scenario, names []string, kind string, out *printer) ([]lab.Scenario, error) {
-	if kind != "running" {
+	if kind != onRunning {
 		return chosen, nil
 	}
 	var left []lab.Scenario
@@ -119,7 +124,7 @@ func byNeeds(chosen []lab.Scenario) (groups [][]lab.Scenario) {
 
 // playGroup brings up the EventFlow that the scenarios need, and plays them on it.
 func playGroup(ctx context.Context, group []lab.Scenario, f runFlags, out *printer) (results []lab.Result, err error) {
-	bench, err := openBench(ctx, f.stack, f.base, group[0].Needs, out)
+	bench, err := f.stackFlags.open(ctx, group[0].Needs, out)
 	if err != nil {
 		return nil, err
 	}

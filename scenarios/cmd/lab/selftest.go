@@ -14,8 +14,7 @@ import (
 )
 
 func selftestCommand() *cobra.Command {
-	var kind string
-	var base int
+	var f stackFlags
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "selftest faults", Short: "prove that every fault is felt as documented, and not without it",
@@ -28,8 +27,11 @@ func selftestCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := f.settle(c); err != nil {
+				return err
+			}
 			out := newPrinter(c)
-			bench, err := openBench(c.Context(), kind, base, lab.Needs{}, out)
+			bench, err := f.open(c.Context(), lab.Needs{}, out)
 			if err != nil {
 				return err
 			}
@@ -37,8 +39,7 @@ func selftestCommand() *cobra.Command {
 			return testFaults(c, bench.endpoints, asJSON, out)
 		},
 	}
-	c.Flags().StringVar(&kind, "stack", "native", "native: a stack of its own; running: the one that `lab up` started")
-	c.Flags().IntVar(&base, "base", 0, "first port of the stack's block of ports (0: a free block, or the only stack)")
+	f.register(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "the table as JSON")
 	return c
 }

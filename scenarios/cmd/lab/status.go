@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,25 +17,28 @@ import (
 
 // stackStatus is what `lab status --json` says of one stack.
 type stackStatus struct {
-	Base  int                `json:"base"`
-	PID   int                `json:"pid"`
-	Since time.Time          `json:"since"`
-	Ready bool               `json:"ready"`
-	Shop  string             `json:"shop"`
-	Links []fault.LinkStatus `json:"links,omitempty"`
-	Error string             `json:"error,omitempty"` // why the links are not known
+	Name   string             `json:"name"`           // native, compose, running
+	Base   int                `json:"base,omitempty"` // first port of its block; absent: it has none that is known
+	PID    int                `json:"pid,omitempty"`  // of the lab that runs it; absent: none does
+	Since  time.Time          `json:"since,omitzero"`
+	Ready  bool               `json:"ready"`
+	Wanted string             `json:"wanted,omitempty"` // why it is not ready
+	Shop   string             `json:"shop"`
+	Links  []fault.LinkStatus `json:"links,omitempty"`
+	Error  string             `json:"error,omitempty"` // why the links are not known
 }
 
 func statusCommand() *cobra.Command {
+	var t target
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "which stacks are up, and which of their links are broken",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			all, err := statuses(c.Context())
+			all, err := t.statuses(c.Context())
 			if err != nil {
-				return environment(err)
+				return err
 			}
 			if asJSON {
 				return writeJSON(c, all)
@@ -42,30 +47,91 @@ func statusCommand() *cobra.Command {
 			return nil
 		},
 	}
+	t.registerLinks(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return c
 }
 
-func statuses(ctx context.Context) ([]stackStatus, error) {
+// statuses are those of the stack that was described, or of all on this machine.
+func (t target) statuses(ctx context.Context) ([]stackStatus, error) {
+	described, err := t.described()
+	if err != nil {
+		return nil, err
+	}
+	if described {
+		s, err := t.stated(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		st := stackStatus{Name: s.endpoints.Name, Shop: t.at.Shop, Ready: true}
+		st.look(ctx, s)
+		return []stackStatus{st}, nil
+	}
+	all, err := ours(ctx, t.port)
+	if err != nil {
+		return nil, environment(err)
+	}
+	if t.port == 0 || t.port == topology.DemoBase {
+		all = append(all, others(ctx, all)...)
+	}
+	return all, nil
+}
+
+// ours are the stacks that labs of this user run.
+func ours(ctx context.Context, base int) ([]stackStatus, error) {
 	states, err := native.List()
 	if err != nil {
 		return nil, err
 	}
 	all := []stackStatus{}
 	for _, s := range states {
-		st := stackStatus{Base: s.Base, PID: s.Lab.PID, Since: s.Started, Ready: s.Ready, Shop: s.Endpoints.Shop}
-		if st.Links, err = linksOf(ctx, s); err != nil {
-			st.Error = err.Error()
+		if base == 0 || s.Base == base {
+			st := stackStatus{Name: s.Endpoints.Name, Base: s.Base, PID: s.Lab.PID, Since: s.Started, Ready: s.Ready, Shop: s.Endpoints.Shop}
+			st.look(ctx, site{endpoints: s.Endpoints})
+			all = append(all, st)
 		}
-		all = append(all, st)
 	}
 	return all, nil
 }
 
-func linksOf(ctx context.Context, s native.State) ([]fault.LinkStatus, error) {
+// others is the stack of docker-compose.yml, unless one of ours has its ports.
+func others(ctx context.Context, ours []stackStatus) []stackStatus {
+	proxies := fmt.Sprintf("http://127.0.0.1:%d", publicPort(topology.Toxiproxy))
+	for _, s := range ours {
+		if state, err := native.Load(s.Base); err == nil && state.Endpoints.Toxiproxy == proxies {
+			return nil
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, askDeadline)
+	defer cancel()
+	s, err := composeSite(ctx)
+	if err != nil {
+		if !errors.Is(err, errNotUp) {
+			fmt.Fprintf(os.Stderr, "lab: %v\n", err)
+		}
+		return nil
+	}
+	st := stackStatus{Name: composeName, Base: topology.DemoBase, Shop: s.endpoints.Shop, Ready: true}
+	if err := s.ask(ctx); err != nil {
+		st.Ready, st.Wanted = false, err.Error()
+	}
+	st.look(ctx, s)
+	return []stackStatus{st}
+}
+
+func publicPort(n topology.Name) int {
+	s, _ := topology.EventFlow().Service(n)
+	return s.Public
+}
+
+// look asks the proxy server for the links.
+func (st *stackStatus) look(ctx context.Context, s site) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	return lab.NewInjector(topology.EventFlow(), s.Endpoints).Status(ctx)
+	var err error
+	if st.Links, err = lab.NewInjector(topology.EventFlow(), s.endpoints).Status(ctx); err != nil {
+		st.Error = err.Error()
+	}
 }
 
 func printStatuses(out *printer, all []stackStatus) {
@@ -74,11 +140,10 @@ func printStatuses(out *printer, all []stackStatus) {
 		return
 	}
 	for _, s := range all {
-		state := "ready"
-		if !s.Ready {
-			state = "starting"
+		out.line("%s", s.headline())
+		if s.Wanted != "" {
+			out.line("  %s", s.Wanted)
 		}
-		out.line("stack on ports from %d: %s, shop %s, lab pid %d, up for %s", s.Base, state, s.Shop, s.PID, time.Since(s.Since).Round(time.Second))
 		if s.Error != "" {
 			out.line("  links unknown: %s", s.Error)
 			continue
@@ -90,6 +155,28 @@ func printStatuses(out *printer, all []stackStatus) {
 			}
 		}
 	}
+}
+
+// headline is the stack in one line.
+func (s stackStatus) headline() string {
+	text := "stack " + s.Name
+	if s.Base != 0 {
+		text = fmt.Sprintf("stack on ports from %d, %s", s.Base, s.Name)
+	}
+	state := ": ready"
+	switch {
+	case s.Wanted != "":
+		state = ": not all of it answers"
+	case !s.Ready:
+		state = ": starting"
+	}
+	if text += state; s.Shop != "" {
+		text += ", shop " + s.Shop
+	}
+	if s.PID != 0 {
+		text += fmt.Sprintf(", lab pid %d, up for %s", s.PID, time.Since(s.Since).Round(time.Second))
+	}
+	return text
 }
 
 func brokenLinks(links []fault.LinkStatus) string {

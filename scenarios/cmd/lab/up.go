@@ -86,7 +86,7 @@ func warn(out *printer, name string) {
 
 func up(c *cobra.Command, f upFlags) (err error) {
 	ctx, out := c.Context(), newPrinter(c)
-	bench, err := raise(ctx, f.config(), out)
+	bench, err := raiseNative(ctx, f.config(), out)
 	if err != nil {
 		return err
 	}
@@ -193,29 +193,32 @@ func awaitDetached(c *cobra.Command, base int, child *exec.Cmd, log string) erro
 }
 
 func downCommand() *cobra.Command {
-	var base int
+	var t target
 	c := &cobra.Command{
 		Use:   "down",
-		Short: "stop a stack that another lab started",
+		Short: "stop a stack that another lab started; of another stack, say what stops it",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := native.Sweep(c.Context()); err != nil {
 				return environment(err)
 			}
-			s, err := running(base)
-			if err != nil {
-				return err
-			}
 			ctx, cancel := context.WithTimeout(c.Context(), downDeadline)
 			defer cancel()
-			if err := native.Stop(ctx, s.Base); err != nil {
+			s, err := t.links(ctx)
+			switch {
+			case err != nil:
+				return err
+			case s.native == nil:
+				return usage("%s was not started by this lab, which does not end it either%s", s.what, s.ends())
+			}
+			if err := native.Stop(ctx, s.native.Base); err != nil {
 				return environment(err)
 			}
-			newPrinter(c).line("stack on ports from %d is down", s.Base)
+			newPrinter(c).line("stack on ports from %d is down", s.native.Base)
 			return nil
 		},
 	}
-	onlyStack(c, &base)
+	t.registerLinks(c)
 	return c
 }
 

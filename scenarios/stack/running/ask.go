@@ -2,22 +2,26 @@ package running
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/probe"
+	"eventflow/toxiproxy/topology"
 )
 
-// ask asks every address that was stated, all at once, and answers an error for
-// each that does not answer, in the order of the settings. The links are not asked:
-// whoever attaches may have come to heal them.
-func (c Config) ask(ctx context.Context, e stack.Endpoints) []error {
+// Ask asks every address of the stack in its own protocol, all at once. Its error
+// names each that does not answer. The links are not asked: whoever comes may have
+// come to heal them.
+func Ask(ctx context.Context, e stack.Endpoints) error {
 	questions := []func() error{
 		func() error { return named("shop", probe.Answers(ctx, e.Shop+"/api/events", ofAShop)) },
-		func() error { return named("observer", probe.Postgres(ctx, e.Observer)) },
-		func() error { return named("rabbit", probe.HTTP(ctx, e.RabbitAPI+"/api/queues/%2F")) },
+		func() error { return named("postgres", probe.Postgres(ctx, e.Observer)) },
+		func() error { return named("rabbitmq", probe.HTTP(ctx, e.RabbitAPI+"/api/queues/%2F")) },
 		func() error { return named("redis", probe.Redis(ctx, e.RedisAddr, e.RedisPassword)) },
 	}
 	if e.Prometheus != "" {
@@ -25,7 +29,7 @@ func (c Config) ask(ctx context.Context, e stack.Endpoints) []error {
 	}
 	for _, name := range health(e) {
 		questions = append(questions, func() error {
-			return named(HealthFlag+" "+string(name), probe.HTTP(ctx, e.Health[name]+"/healthz"))
+			return named(string(name), probe.HTTP(ctx, e.Health[name]+"/healthz"))
 		})
 	}
 	errs := make([]error, len(questions))
@@ -34,16 +38,19 @@ func (c Config) ask(ctx context.Context, e stack.Endpoints) []error {
 		all.Go(func() { errs[i] = q() })
 	}
 	all.Wait()
-	return errs
+	return errors.Join(errs...)
 }
+
+// health in the order of the names.
+func health(e stack.Endpoints) []topology.Name { return slices.Sorted(maps.Keys(e.Health)) }
 
 // ofAShop lets pass what a shop with broken links may answer: it is for the drill
 // to heal them.
 func ofAShop(status int) bool { return status == http.StatusOK || status >= 500 }
 
-func named(flag string, err error) error {
+func named(part string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("--%s: %w", flag, err)
+	return fmt.Errorf("%s: %w", part, err)
 }

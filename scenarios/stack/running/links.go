@@ -20,6 +20,9 @@ const patience = 3 * time.Second
 // Links finds what breaking and healing needs, and no more: the proxy server and
 // where each link passes. The stores may be down.
 func (c Config) Links(ctx context.Context, m topology.Map) (stack.Endpoints, error) {
+	if err := c.missing(func(s Setting) bool { return s.Flag == ProxyFlag }); err != nil {
+		return stack.Endpoints{}, err
+	}
 	api, err := url.Parse(c.Toxiproxy)
 	if err != nil || api.Scheme != "http" || api.Host == "" {
 		return stack.Endpoints{}, fmt.Errorf("--toxiproxy %q: want http://host:port", c.Toxiproxy)

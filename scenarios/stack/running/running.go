@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,7 +37,7 @@ type Setting struct {
 	Flag    string // of the command line
 	Env     string // the variable that stands for the flag
 	Example string
-	Why     string // what the laboratory wants there
+	Why     string // what answers there, and what the laboratory wants of it
 	Needed  bool   // no drill without it
 	Value   *string
 }
@@ -46,14 +45,17 @@ type Setting struct {
 // Settings are the addresses of this configuration, all but Health.
 func (c *Config) Settings() []Setting {
 	return []Setting{
-		{"toxiproxy", "LAB_TOXIPROXY", "http://127.0.0.1:8474", "the proxy server's API: links are broken and healed there", true, &c.Toxiproxy},
-		{"shop", "LAB_SHOP", "http://127.0.0.1:8888", "the shop: buyers buy there", true, &c.Shop},
-		{"observer", "LAB_OBSERVER", "postgres://postgres:PASSWORD@127.0.0.1:21010/eventflow?sslmode=disable", "PostgreSQL as a superuser, round the proxies: the ledger is read there, and sales are opened", true, &c.Observer},
-		{"rabbit", "LAB_RABBIT", "http://eventflow:PASSWORD@127.0.0.1:21013", "RabbitMQ's management, round the proxies: purchases that wait are counted there", true, &c.Rabbit},
-		{"redis", "LAB_REDIS", "redis://:PASSWORD@127.0.0.1:21011", "Redis, round the proxies: locks are read there", true, &c.Redis},
+		{ProxyFlag, "LAB_TOXIPROXY", "http://127.0.0.1:8474", "the proxy server's API, where links are broken and healed", true, &c.Toxiproxy},
+		{"shop", "LAB_SHOP", "http://127.0.0.1:8888", "the shop, where buyers buy", true, &c.Shop},
+		{"observer", "LAB_OBSERVER", "postgres://postgres:PASSWORD@127.0.0.1:21010/eventflow?sslmode=disable", "PostgreSQL for a superuser, round the proxies, where sales are opened and the ledger is read", true, &c.Observer},
+		{"rabbit", "LAB_RABBIT", "http://eventflow:PASSWORD@127.0.0.1:21013", "RabbitMQ's management, round the proxies, where purchases that wait are counted", true, &c.Rabbit},
+		{"redis", "LAB_REDIS", "redis://:PASSWORD@127.0.0.1:21011", "Redis, round the proxies, where locks are read", true, &c.Redis},
 		{"prometheus", "LAB_PROMETHEUS", "http://127.0.0.1:9090", "Prometheus, for people to look at", false, &c.Prometheus},
 	}
 }
+
+// ProxyFlag is the one address without which no link is found.
+const ProxyFlag = "toxiproxy"
 
 // The flag and the variable of Health: NAME=URL, several with commas between.
 const (
@@ -111,7 +113,7 @@ func programs() (names []topology.Name) {
 // Attach finds where the stack answers and asks every address in its own protocol.
 // Its error names all that is missing, and all that does not answer, at once.
 func (c Config) Attach(ctx context.Context, m topology.Map) (stack.Endpoints, error) {
-	if err := c.missing(); err != nil {
+	if err := c.missing(func(s Setting) bool { return s.Needed }); err != nil {
 		return stack.Endpoints{}, err
 	}
 	e, err := c.Links(ctx, m)
@@ -126,14 +128,14 @@ func (c Config) Attach(ctx context.Context, m topology.Map) (stack.Endpoints, er
 	for name, url := range c.Health {
 		e.Health[name] = base(url)
 	}
-	return e, errors.Join(c.ask(ctx, e)...)
+	return e, Ask(ctx, e)
 }
 
-// missing names what no drill can do without.
-func (c Config) missing() error {
+// missing names those of the needed addresses that nobody has stated.
+func (c Config) missing(needed func(Setting) bool) error {
 	var lines []string
 	for _, s := range c.Settings() {
-		if s.Needed && *s.Value == "" {
+		if needed(s) && *s.Value == "" {
 			lines = append(lines, fmt.Sprintf("--%s (or %s): %s; such as %s", s.Flag, s.Env, s.Why, s.Example))
 		}
 	}
@@ -166,6 +168,3 @@ func redisOf(raw string) (addr, password string, err error) {
 	}
 	return u.Host, password, nil
 }
-
-// health in the order in which programs stand on the map.
-func health(e stack.Endpoints) []topology.Name { return slices.Sorted(maps.Keys(e.Health)) }

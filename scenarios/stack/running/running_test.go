@@ -99,7 +99,7 @@ func TestAllThatDoesNotAnswerIsSaidAtOnce(t *testing.T) {
 		Health: map[topology.Name]string{topology.App1: "http://127.0.0.1:1"},
 	}
 	_, err := c.Attach(t.Context(), small())
-	for _, words := range []string{"--shop:", "--observer:", "--rabbit:", "404", "--redis:", "--prometheus:", "--health app-1:"} {
+	for _, words := range []string{"shop:", "postgres:", "rabbitmq:", "404", "redis:", "prometheus:", "app-1:"} {
 		assert.ErrorContains(t, err, words)
 	}
 	assert.NotContains(t, err.Error(), "hush")
