@@ -87,3 +87,24 @@ func TestSummaryGroupsTheLinks(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestAnEndIsNoResetWhereNothingStandsBetween: what may be an end behind a published
+// port has to be a reset where the probe calls the proxy itself.
+func TestAnEndIsNoResetWhereNothingStandsBetween(t *testing.T) {
+	l := topology.Link{From: "one", To: "redis"}
+	m := topology.Map{Services: []topology.Service{{Name: "one"}, {Name: "redis", Protocol: topology.Redis}}, Links: []topology.Link{l}}
+	for listen, forwarded := range map[string]bool{
+		"127.0.0.1:21044": false, "127.0.0.1:6000": true, "0.0.0.0:21044": true, "[::]:21044": true, ":21044": true, "": false,
+	} {
+		plan := Plan([]topology.ProxyConfig{{Name: l.Name(), Listen: listen}})
+		i := New("http://127.0.0.1:1", m, func(topology.Link) string { return "127.0.0.1:21044" }, plan)
+		for kind, fits := range map[SymptomKind]bool{WasReset: true, EOF: forwarded, Answered: false, Silent: false} {
+			if doubt := i.doubt(Reset(l.Name()), l, Symptom{Kind: kind}); (doubt == "") != fits {
+				t.Errorf("listens on %q, felt %s: %q", listen, kind, doubt)
+			}
+		}
+		if i.doubt(Hang(l.Name()), l, Symptom{Kind: EOF}) == "" {
+			t.Errorf("listens on %q: an end is taken for a hang", listen)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package fault
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"eventflow/toxiproxy/fault/wire"
@@ -48,6 +49,9 @@ func (i *Injector) doubt(f Fault, l topology.Link, s Symptom) string {
 	if f.Kind == KindTrickle {
 		least = i.trickleTime(f, l, s.Bytes)
 	}
+	if s.Kind == EOF && f.Kind == KindReset && i.forwarded(l) {
+		return "" // the read-back has shown that it resets
+	}
 	ok, want := f.fits(s, least, len(i.talk(l).Long.Request))
 	switch {
 	case want == "":
@@ -65,6 +69,22 @@ func (i *Injector) talk(l topology.Link) wire.Talk {
 	s, _ := i.links.Service(l.To)
 	talk, _ := wire.Of(s.Protocol)
 	return talk
+}
+
+// forwarded says whether a forwarder may stand between here and the link's proxy: a
+// container's published port, whose mapping makes a plain end of what the proxy
+// resets. Then the proxy listens elsewhere than the probes call, or on every address
+// that its host has.
+func (i *Injector) forwarded(l topology.Link) bool {
+	i.mu.Lock()
+	listen := i.known[l.Name()].Listen
+	i.mu.Unlock()
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified() || port(listen) != port(i.addr(l))
 }
 
 // fits says whether the symptom is the fault's, and what would be. A slow answer

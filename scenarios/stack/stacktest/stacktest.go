@@ -63,6 +63,7 @@ func (s Suite) life(t *testing.T) {
 	t.Run("Endpoints", func(t *testing.T) { s.endpoints(t, one.Endpoints()) })
 	t.Run("Links", func(t *testing.T) { s.links(t, one.Endpoints()) })
 	t.Run("Isolation", func(t *testing.T) { s.Isolation(t, one) })
+	t.Run("Faults", func(t *testing.T) { s.Faults(t, one) })
 	t.Run("Prometheus", func(t *testing.T) { s.targets(t, one.Endpoints()) })
 	t.Run("Logs", func(t *testing.T) { s.logs(t, one) })
 	t.Run("SecondStack", func(t *testing.T) { s.endpoints(t, two.Endpoints()); apart(t, one.Endpoints(), two.Endpoints()) })
