@@ -27,7 +27,7 @@ func Load(cfg any, args []string, lookup func(string) (string, bool)) error {
 		if a == "-h" || a == "-help" || a == "--help" {
 			return ErrHelp
 		}
-		return fmt.Errorf("argument %q: there are none but -h, configuration comes from the environment", a)
+		return fmt.Errorf("argument %q: there are none but -h and health, configuration comes from the environment", a)
 	}
 	var errs []error
 	for _, v := range variables(cfg) {

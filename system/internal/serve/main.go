@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
 // Exit codes, after sysexits.h.
 const (
 	ExitOK       = 0
+	ExitSick     = 1   // asked by the argument "health", the program did not say that it is well
 	ExitUsage    = 64  // the configuration is wrong: starting again will not help
 	ExitInternal = 70  // it was running and something broke
 	ExitQuit     = 130 // a second signal arrived while draining
@@ -21,8 +23,14 @@ const (
 // build the program on a Service, and runs that until SIGINT or SIGTERM. It
 // returns the exit code. A second signal ends the process at once.
 //
+// With the one argument "health" it does none of that: it asks the program that
+// runs beside it whether it is well, and returns ExitOK or ExitSick.
+//
 //	func main() { os.Exit(serve.Main("auth", about, wire)) }
 func Main[C interface{ Common() Config }](name, about string, wire func(context.Context, C, *Service) error) int {
+	if slices.Equal(os.Args[1:], []string{"health"}) {
+		return health(os.LookupEnv, os.Stderr)
+	}
 	var cfg C
 	switch err := Load(&cfg, os.Args[1:], os.LookupEnv); {
 	case errors.Is(err, ErrHelp):

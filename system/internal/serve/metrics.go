@@ -166,8 +166,18 @@ func rules() []error {
 		ticket.ErrEmailTaken, ticket.ErrWrongPassword}
 }
 
-// version is the commit the program was built from, if the build recorded it.
+// release is the version that an image's build writes in: there the sources come
+// without their history.
+//
+//	go build -ldflags "-X eventflow/system/internal/serve.release=1.2.3"
+var release string
+
+// version is the release, or the commit the program was built from if the build
+// recorded it.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

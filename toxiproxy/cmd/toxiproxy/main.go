@@ -22,11 +22,12 @@ import (
 	"eventflow/toxiproxy/server"
 )
 
-// options are the command line: the stock server's, and -allow-host.
+// options are the command line: the stock server's, -allow-host, and the argument
+// health.
 type options struct {
 	server.Config
 	host, port, config string
-	version            bool
+	version, health    bool
 }
 
 func parse(args []string, out io.Writer) (options, error) {
@@ -44,6 +45,7 @@ func parse(args []string, out io.Writer) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+	o.health = f.Arg(0) == "health"
 	o.Hosts = append(strings.FieldsFunc(*allow, func(r rune) bool { return r == ',' }), o.host)
 	return o, nil
 }
@@ -69,6 +71,9 @@ func run(ctx context.Context, args []string, level string, out io.Writer) error 
 	if o.version {
 		fmt.Fprintf(out, "toxiproxy-server version %s\n", server.Version)
 		return nil
+	}
+	if o.health {
+		return health(ctx, o.host, o.port)
 	}
 	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: logLevel(level)}))
 	s := server.New(log, o.Config)

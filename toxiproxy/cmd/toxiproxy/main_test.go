@@ -72,6 +72,36 @@ func TestABadConfigFileIsNotFatal(t *testing.T) {
 	}
 }
 
+func TestHealth(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "toxiproxy.json")
+	if err := os.WriteFile(path, []byte(`[{"name":"a_b","listen":"127.0.0.1:0","upstream":"127.0.0.1:1","enabled":false}]`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, addr := startOurs(t, "-config", path)
+	_, port, _ := net.SplitHostPort(addr)
+	for _, args := range [][]string{{"-port", port, "health"}, {"-host", "0.0.0.0", "-port", port, "health"}, {"-host", "127.0.0.1", "-port", port, "health"}} {
+		if err := run(t.Context(), args, "", new(bytes.Buffer)); err != nil {
+			t.Errorf("%v: %v; a cut link is no reason to be called sick", args, err)
+		}
+	}
+}
+
+func TestHealthOfAServerThatIsGone(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	args := []string{"-port", port, "health"}
+	if err := run(t.Context(), args, "", new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "deadline exceeded") {
+		t.Errorf("one that accepts and says nothing: %v", err)
+	}
+	l.Close()
+	if err := run(t.Context(), args, "", new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("one that is not there: %v", err)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(t.Context(), []string{"-version"}, "", &out); err != nil || out.String() != "toxiproxy-server version 2.12.0\n" {
