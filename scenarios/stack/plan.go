@@ -2,12 +2,22 @@ package stack
 
 import (
 	"fmt"
+	"time"
 
 	"eventflow/toxiproxy/topology"
 )
 
 // Database is the database that every stack creates and init.sql fills.
 const Database = "eventflow"
+
+// What every stack tells its broker. The watermark is absolute: a queue that fills
+// up must not meet flow control because the machine is small.
+const (
+	QueueTick    = 250 * time.Millisecond // quorum_tick_interval: how often a quorum queue tells its totals
+	QueueLag     = time.Second            // how old, at the most, the management API's word on them then is (measured: 0.3 s)
+	BrokerMemory = 1 << 30                // vm_memory_high_watermark, in bytes
+	BrokerDisk   = 50_000_000             // disk_free_limit, in bytes
+)
 
 // Program is one of EventFlow's own programs and the part it plays on the map.
 type Program struct {

@@ -12,12 +12,8 @@ import (
 	"eventflow/toxiproxy/topology"
 )
 
-// The broker's limits on its memory, in bytes. It always uses more than a
-// megabyte.
-const (
-	memoryLimit  = 1 << 30
-	memoryBeyond = 1 << 20
-)
+// memoryBeyond is a limit on the broker's memory, in bytes, that it is always above.
+const memoryBeyond = 1 << 20
 
 // alarm lowers the limit below what the broker uses. It is noted before it is
 // tried: when the answer is lost, the alarm may be on.
@@ -33,7 +29,7 @@ func (s *Stack) alarmOff(ctx context.Context, p *process) error {
 	if p.gone() {
 		return errEnded
 	}
-	if err := s.limitMemory(ctx, memoryLimit, http.StatusOK); err != nil {
+	if err := s.limitMemory(ctx, stack.BrokerMemory, http.StatusOK); err != nil {
 		return err
 	}
 	p.alarmed.Store(false)

@@ -226,7 +226,7 @@ func (s *Stack) register() error {
 		Lab: processOf(os.Getpid()), Children: map[topology.Name]Process{},
 		Endpoints: stack.At("native", host, s.topo, s.claim.Block, s.secrets),
 	}
-	s.state.Endpoints.QueueLag = queueLag
+	s.state.Endpoints.QueueLag = stack.QueueLag
 	s.state.Endpoints.Mutant = s.cfg.Mutant
 	s.state.Endpoints.Proxies = s.proxies()
 	s.launch.mark = s.state.variable()

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/probe"
@@ -98,13 +97,6 @@ func (s *Stack) linkPlugins(globs ...string) error {
 	return nil
 }
 
-// queueTick is how often a quorum queue tells its totals; queueLag is how old, at
-// the most, the management API's word on them then is (measured on 3.10: 0.3 s).
-const (
-	queueTick = 250 * time.Millisecond
-	queueLag  = time.Second
-)
-
 // rabbitConfig is Erlang terms, not rabbitmq.conf: the latter needs every
 // application's schema files. The watermark is absolute, since a queue that
 // fills up must not meet flow control because the machine is small.
@@ -112,9 +104,9 @@ func (s *Stack) rabbitConfig() string {
 	broker := map[string]string{
 		"tcp_listeners":        fmt.Sprintf("[{%q,%d}]", host, s.port(topology.RabbitMQ)),
 		"loopback_users":       "[]",
-		"quorum_tick_interval": strconv.FormatInt(queueTick.Milliseconds(), 10),
+		"quorum_tick_interval": strconv.FormatInt(stack.QueueTick.Milliseconds(), 10),
 		"default_user":         fmt.Sprintf("<<%q>>", stack.RabbitUser), "default_pass": fmt.Sprintf("<<%q>>", s.secrets.Rabbit),
-		"vm_memory_high_watermark": fmt.Sprintf("{absolute,%d}", memoryLimit), "disk_free_limit": "50000000",
+		"vm_memory_high_watermark": fmt.Sprintf("{absolute,%d}", stack.BrokerMemory), "disk_free_limit": strconv.Itoa(stack.BrokerDisk),
 		"log": "[{file,[{file,false}]},{console,[{enabled,true},{level,warning}]}]",
 	}
 	maps.Insert(broker, s.cfg.changes().Set(topology.RabbitMQ))
