@@ -98,12 +98,19 @@ func (l *Lab) Run(ctx context.Context, s Scenario) (res Result, err error) {
 	if err := l.able(s); err != nil {
 		return Result{}, err
 	}
+	asked := len(l.Endpoints.Health) > 0
+	if !asked {
+		s = s.Uncounted()
+	}
 	d, err := l.open(ctx, s)
 	if err != nil {
 		return Result{}, fmt.Errorf("open drill %s: %w", s.Name, err)
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 
+	if !asked {
+		d.rec.Note("nobody said where EventFlow's programs answer: how often requests are repeated is not judged")
+	}
 	runErr := d.carryOut(ctx)
 	if runErr != nil {
 		d.rec.Note("the drill ended early: " + runErr.Error())

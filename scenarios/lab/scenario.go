@@ -163,6 +163,19 @@ func (s Scenario) WithoutFaults() Scenario {
 	return s
 }
 
+// Uncounted is the scenario on a stack whose programs nobody can ask how much they
+// served: that retries do not multiply is then not judged. Witnesses that only the
+// programs can give stay, and will be missed: without them a pass proves nothing.
+func (s Scenario) Uncounted() Scenario {
+	if s.Spec.Retries == nil {
+		return s
+	}
+	left := *s.Spec.Retries
+	left.MaxRatio = 0
+	s.Spec.Retries = &left
+	return s
+}
+
 // OwnStack says why the scenario cannot be played on a stack that is up already
 // and belongs to somebody else; empty: it can.
 func (s Scenario) OwnStack() string {

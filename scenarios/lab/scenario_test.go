@@ -51,6 +51,15 @@ func TestAScenarioThatProvesNothingIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyProgramsCountIsLeftOut(t *testing.T) {
+	s := sound()
+	assert.Equal(t, s, s.Uncounted())
+	s.Spec.Retries = &invariant.Retries{MaxRatio: 2, MaxConnects: 50}
+	assert.Equal(t, &invariant.Retries{MaxConnects: 50}, s.Uncounted().Spec.Retries)
+	assert.InDelta(t, 2, s.Spec.Retries.MaxRatio, 0, "the scenario itself is left as it was")
+	assert.Equal(t, s.Spec.Witnesses, s.Uncounted().Spec.Witnesses)
+}
+
 func TestTheControlRunKeepsEverythingButTheFaults(t *testing.T) {
 	s := sound()
 	control := s.WithoutFaults()
