@@ -17,9 +17,10 @@ import (
 
 // finding is one thing that the doctor looked at.
 type finding struct {
-	what string
-	err  error  // nil: it is well
-	fix  string // what to do about err
+	what  string
+	err   error  // nil: it is well
+	fix   string // what to do about err
+	spare bool   // the lab does without it
 }
 
 func doctorCommand() *cobra.Command {
@@ -30,12 +31,10 @@ func doctorCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			out, ill := newPrinter(c), 0
 			for _, f := range examine(c.Context()) {
-				if f.err == nil {
-					out.line("%s  %s", out.paint(green, "ok  "), f.what)
-					continue
+				out.line("%s", f.line(out))
+				if f.err != nil && !f.spare {
+					ill++
 				}
-				ill++
-				out.line("%s  %s: %v\n      fix: %s", out.paint(red, "FAIL"), f.what, f.err, f.fix)
 			}
 			if ill > 0 {
 				return environment(fmt.Errorf("%d of the above must be mended", ill))
@@ -45,14 +44,28 @@ func doctorCommand() *cobra.Command {
 	}
 }
 
-func examine(ctx context.Context) []finding {
-	findings := []finding{
-		{"servers are installed", native.Installed(), "one of the commands above"},
-		{"Go compiles EventFlow", goInstalled(), "install Go 1.26 or newer: https://go.dev/doc/install"},
-		{"nothing is left of dead labs", native.Sweep(ctx), "end the processes named above, then `lab doctor` again"},
-		tempDir(),
+// line is the finding as people read it.
+func (f finding) line(out *printer) string {
+	switch {
+	case f.err == nil:
+		return fmt.Sprintf("%s  %s", out.paint(green, "ok  "), f.what)
+	case f.spare:
+		return fmt.Sprintf("%s  %s: %v\n      not needed; if you want it: %s", out.paint(yellow, "note"), f.what, f.err, f.fix)
 	}
-	return append(append(findings, publicPorts()...), brokenStacks(ctx)...)
+	return fmt.Sprintf("%s  %s: %v\n      fix: %s", out.paint(red, "FAIL"), f.what, f.err, f.fix)
+}
+
+func examine(ctx context.Context) []finding {
+	findings := append(ways(ctx),
+		finding{what: "Go compiles EventFlow", err: goInstalled(), fix: "install Go 1.26 or newer: https://go.dev/doc/install"},
+		finding{what: "nothing is left of dead labs", err: native.Sweep(ctx), fix: "end the processes named above, then `lab doctor` again"},
+		tempDir(),
+	)
+	stacks, err := target{}.statuses(ctx)
+	if err != nil {
+		return append(findings, finding{what: "stacks can be listed", err: err, fix: "see the error"})
+	}
+	return append(append(findings, publicPorts(stacks)...), brokenStacks(stacks)...)
 }
 
 func goInstalled() error {
@@ -71,16 +84,12 @@ func tempDir() finding {
 	return f
 }
 
-// publicPorts looks whether `lab up` could have its well-known ports. A stack of
-// the lab's own that has them is no trouble.
-func publicPorts() []finding {
-	states, err := native.List()
-	if err != nil {
-		return []finding{{"stacks can be listed", err, "see the error"}}
-	}
-	for _, s := range states {
+// publicPorts looks whether `lab up`, or compose, could have the well-known ports. An
+// EventFlow that has them is no trouble.
+func publicPorts(stacks []stackStatus) []finding {
+	for _, s := range stacks {
 		if s.Public {
-			return []finding{{what: fmt.Sprintf("well-known ports belong to the stack on ports from %d", s.Base)}}
+			return []finding{{what: fmt.Sprintf("well-known ports belong to the stack on ports from %d, %s", s.Base, s.Name)}}
 		}
 	}
 	var all []finding
@@ -103,13 +112,9 @@ func portFree(port int) error {
 	return l.Close()
 }
 
-func brokenStacks(ctx context.Context) []finding {
-	all, err := target{}.statuses(ctx)
-	if err != nil {
-		return []finding{{"stacks can be listed", err, "see the error"}}
-	}
+func brokenStacks(stacks []stackStatus) []finding {
 	var findings []finding
-	for _, s := range all {
+	for _, s := range stacks {
 		f := finding{what: fmt.Sprintf("links of the stack on ports from %d are whole", s.Base), fix: fmt.Sprintf("lab heal --base %d", s.Base)}
 		switch {
 		case s.Error != "":

@@ -80,7 +80,7 @@ func rootCommand(out, errOut io.Writer) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%w; see `lab %s --help`", err, c.Name())
 	})
-	root.AddCommand(upCommand(), downCommand(), statusCommand(), listCommand(), runCommand(), mutantsCommand(), judgeCommand(), reportCommand(), doctorCommand(), selftestCommand(), eventsCommand())
+	root.AddCommand(upCommand(), downCommand(), statusCommand(), listCommand(), runCommand(), mutantsCommand(), judgeCommand(), reportCommand(), doctorCommand(), selftestCommand(), eventsCommand(), envCommand())
 	root.AddCommand(faultCommands()...)
 	return root
 }

@@ -27,7 +27,8 @@ func alone(t *testing.T) {
 		t.Setenv(s.Env, "")
 	}
 	t.Setenv(running.HealthEnv, "")
-	if err := portFree(publicPort(topology.Toxiproxy)); err != nil {
+	proxies, _ := topology.EventFlow().Service(topology.Toxiproxy)
+	if err := portFree(proxies.Public); err != nil {
 		t.Skipf("SKIPPED: a stack is up on the ports that people know: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +18,10 @@ import (
 
 // stackStatus is what `lab status --json` says of one stack.
 type stackStatus struct {
-	Name   string             `json:"name"`           // native, compose, running
-	Base   int                `json:"base,omitempty"` // first port of its block; absent: it has none that is known
-	PID    int                `json:"pid,omitempty"`  // of the lab that runs it; absent: none does
+	Name   string             `json:"name"`             // native, compose, running
+	Base   int                `json:"base,omitempty"`   // first port of its block; absent: it has none that is known
+	PID    int                `json:"pid,omitempty"`    // of the lab that runs it; absent: none does
+	Public bool               `json:"public,omitempty"` // on the ports that people know
 	Since  time.Time          `json:"since,omitzero"`
 	Ready  bool               `json:"ready"`
 	Wanted string             `json:"wanted,omitempty"` // why it is not ready
@@ -86,7 +88,7 @@ func ours(ctx context.Context, base int) ([]stackStatus, error) {
 	all := []stackStatus{}
 	for _, s := range states {
 		if base == 0 || s.Base == base {
-			st := stackStatus{Name: s.Endpoints.Name, Base: s.Base, PID: s.Lab.PID, Since: s.Started, Ready: s.Ready, Shop: s.Endpoints.Shop}
+			st := stackStatus{Name: s.Endpoints.Name, Base: s.Base, Public: s.Public, PID: s.Lab.PID, Since: s.Started, Ready: s.Ready, Shop: s.Endpoints.Shop}
 			st.look(ctx, site{endpoints: s.Endpoints})
 			all = append(all, st)
 		}
@@ -96,11 +98,8 @@ func ours(ctx context.Context, base int) ([]stackStatus, error) {
 
 // others is the stack of docker-compose.yml, unless one of ours has its ports.
 func others(ctx context.Context, ours []stackStatus) []stackStatus {
-	proxies := fmt.Sprintf("http://127.0.0.1:%d", publicPort(topology.Toxiproxy))
-	for _, s := range ours {
-		if state, err := native.Load(s.Base); err == nil && state.Endpoints.Toxiproxy == proxies {
-			return nil
-		}
+	if slices.ContainsFunc(ours, func(s stackStatus) bool { return s.Public }) {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askDeadline)
 	defer cancel()
@@ -111,17 +110,12 @@ func others(ctx context.Context, ours []stackStatus) []stackStatus {
 		}
 		return nil
 	}
-	st := stackStatus{Name: composeName, Base: topology.DemoBase, Shop: s.endpoints.Shop, Ready: true}
+	st := stackStatus{Name: composeName, Base: topology.DemoBase, Public: true, Shop: s.endpoints.Shop, Ready: true}
 	if err := s.ask(ctx); err != nil {
 		st.Ready, st.Wanted = false, err.Error()
 	}
 	st.look(ctx, s)
 	return []stackStatus{st}
-}
-
-func publicPort(n topology.Name) int {
-	s, _ := topology.EventFlow().Service(n)
-	return s.Public
 }
 
 // look asks the proxy server for the links.
