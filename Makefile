@@ -1,6 +1,9 @@
 # Every target says what it is for; `make` alone lists them.
-# STACK=native runs EventFlow as child processes of this machine's own packages.
-STACK     ?= native
+
+# Where EventFlow runs: docker (containers), native (processes of this machine's own
+# packages), running (a stack that is up already: see `bin/lab run --help`), or auto:
+# docker where an engine and docker compose answer, native otherwise.
+STACK     ?= auto
 # gate: what every change has to pass, in about four minutes; all: the whole catalogue; or names.
 SCENARIOS ?= gate
 ARTIFACTS ?= artifacts
@@ -9,38 +12,69 @@ AGAIN     ?= 1
 GOTESTSUM := gotest.tools/gotestsum@v1.13.0
 LAB       := bin/lab
 
+ifeq ($(filter $(STACK),auto docker native running),)
+$(error STACK=$(STACK): there are docker, native, running, and auto, which takes the first of them that this machine has)
+endif
+
+# What auto stands for here: asked once, only by targets that need to know, and said
+# where it decides what is played.
+TELL = $(if $(filter chaos mutants up,$(MAKECMDGOALS)),,2>/dev/null)
+ON = $(eval ON := $(if $(filter auto,$(STACK)),$(shell bash scenarios/stack/choose.sh $(TELL)),$(STACK)))$(ON)
+# on NAMES,THEN: THEN where EventFlow runs on one of them, else nothing.
+on = $(if $(filter $(1),$(ON)),$(2))
+# What starts containers brings a tree of packages with it: the lab has it where it is used.
+TAGS = $(call on,docker,-tags docker)
+COMPOSE := docker compose --profile monitoring --profile load
+
 .DEFAULT_GOAL := help
-.PHONY: help chaos test compiler up down status scenarios mutants build deps go verify fix bench clean
+.PHONY: help chaos test compiler up down status scenarios mutants build images deps servers go verify fix bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "STACK=docker, native or running says where; else docker where an engine answers, and native otherwise."
 
-chaos: deps build ## play the gate's scenarios and print the verdicts (SCENARIOS=all, or "postgres-cut redis-cut")
-	@$(LAB) run $(SCENARIOS) --stack $(STACK) --artifacts $(ARTIFACTS) --again $(AGAIN)
+chaos: servers build ## play the gate's scenarios and print the verdicts (SCENARIOS=all, or "postgres-cut redis-cut")
+	@$(LAB) run $(SCENARIOS) --stack $(ON) --artifacts $(ARTIFACTS) --again $(AGAIN)
 
-test: compiler verify ## unit, integration and contract tests, race detector on
+test: compiler verify ## unit, integration and contract tests, race detector on; needs no containers
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
 
-scenarios: compiler ## the same scenarios as `make chaos`, as Go tests
+scenarios: compiler ## the same scenarios as `make chaos STACK=native`, as Go tests
 	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios
 
-mutants: deps build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: those of every change, whose scenarios make chaos plays)
-	@$(LAB) mutants $(if $(GATE),--gate --control=false) --stack $(STACK) --artifacts $(ARTIFACTS)
+mutants: servers build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: those of every change, whose scenarios make chaos plays)
+	@$(LAB) mutants $(if $(GATE),--gate --control=false) --stack $(ON) --artifacts $(ARTIFACTS)
 
-up: deps build ## start EventFlow for people and print every address; Ctrl-C stops it
-	@$(LAB) up
+up: servers build ## start EventFlow for people and print every address (native: Ctrl-C stops it)
+	@$(call on,native,$(LAB) up)
+	@# Secrets are for new volumes: those that are there keep the ones they were made with.
+	@$(call on,docker,docker volume inspect eventflow_postgres >/dev/null 2>&1 || $(MAKE) --no-print-directory .env)
+	@$(call on,docker,docker compose up --build --detach --wait)
+	@$(call on,docker running,$(LAB) status --wait)
 
-down: build ## stop what `lab up --detach` started
-	@$(LAB) down
+down: build ## stop what `make up` or `lab up --detach` started; nothing of it is left, its data neither
+	@$(if $(filter docker,$(STACK)),$(COMPOSE) down --volumes --remove-orphans,$(LAB) down || { [ $$? -eq 64 ] && $(COMPOSE) down --volumes --remove-orphans; })
 
 status: build ## which stacks are up, and which links are broken
 	@$(LAB) status
 
-build: go ## compile the lab into bin/
-	@go build -o bin/ ./scenarios/cmd/lab
+build: go ## compile the lab into bin/ (STACK=docker: with what starts containers)
+	@go build $(TAGS) -o bin/ ./scenarios/cmd/lab
 
-deps: go ## install the servers that are missing (apt as root; otherwise prints the command)
+images: ## build EventFlow's images and pull the others
+	@$(COMPOSE) build
+	@$(COMPOSE) pull --ignore-buildable --policy missing
+
+.env: | go ## draw secrets for docker-compose.yml, readable by you alone
+	@umask 077 && go run ./scenarios/cmd/lab env > $@.new && mv $@.new $@
+	@echo "drawn: $@"
+
+deps: go ## install the servers of STACK=native that are missing (apt as root; otherwise prints the command)
 	@bash scenarios/stack/native/install.sh
+
+# What the chosen stack needs before it can start.
+servers: go
+	@$(call on,native,bash scenarios/stack/native/install.sh)
 
 compiler: go
 	@bash scenarios/stack/native/install.sh --with-compiler
@@ -51,6 +85,7 @@ go:
 verify: go ## formatting, vet and go.mod, looking only
 	@unformatted=$$(gofmt -l scenarios system toxiproxy web); [ -z "$$unformatted" ] || { echo "not formatted (make fix):"; echo "$$unformatted"; exit 1; }
 	@go vet ./...
+	@go vet -tags docker ./scenarios/cmd/lab
 
 fix: go ## format, tidy and rewrite the golden files
 	gofmt -w scenarios system toxiproxy web

@@ -61,7 +61,7 @@ func composeSite(ctx context.Context) (site, error) {
 	if err != nil {
 		return site{}, fmt.Errorf("no stack of this lab is up, and what answers on Toxiproxy's port is not that of %s: %w", composeFile, err)
 	}
-	e.Links, e.Proxies = there.Links, there.Proxies
+	e.Links, e.Proxies, e.QueueLag = there.Links, there.Proxies, stack.QueueLag
 	return site{what: fmt.Sprintf("%s, on ports from %d", composeName, topology.DemoBase), endpoints: e, secrets: from}, nil
 }
 

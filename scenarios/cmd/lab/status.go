@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"eventflow/scenarios/lab"
+	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/native"
+	"eventflow/scenarios/stack/running"
 	"eventflow/toxiproxy/fault"
 	"eventflow/toxiproxy/topology"
 )
@@ -32,12 +34,15 @@ type stackStatus struct {
 
 func statusCommand() *cobra.Command {
 	var t target
-	var asJSON bool
+	var asJSON, wait bool
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "which stacks are up, and which of their links are broken",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if wait {
+				return t.await(c.Context(), newPrinter(c))
+			}
 			all, err := t.statuses(c.Context())
 			if err != nil {
 				return err
@@ -51,7 +56,38 @@ func statusCommand() *cobra.Command {
 	}
 	t.registerLinks(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	c.Flags().BoolVar(&wait, "wait", false, "wait until the stack is whole, every program with all that it depends on, and print its addresses")
 	return c
+}
+
+// awaitDeadline is for a stack that has been started and is on its way.
+const awaitDeadline = time.Minute
+
+// await returns when every part of the stack answers and every program calls all
+// that it depends on reachable.
+func (t target) await(ctx context.Context, out *printer) error {
+	ctx, cancel := context.WithTimeout(ctx, awaitDeadline)
+	defer cancel()
+	var s site
+	began := time.Now()
+	err := stack.Until(ctx, 250*time.Millisecond, func(ctx context.Context) (err error) {
+		if s, err = t.whole(ctx); err == nil {
+			err = running.Ready(ctx, s.endpoints)
+		}
+		if err != nil {
+			out.move(fmt.Sprintf("stack: waiting for %.0f s: %s", time.Since(began).Seconds(), lastLine(err.Error())))
+		}
+		return err
+	})
+	out.endProgress()
+	if err != nil {
+		return environment(err)
+	}
+	out.line("stack: %s; every part answers, every link is whole", s.what)
+	addresses(out, s.endpoints)
+	warn(out, s.endpoints.Mutant)
+	out.line("\n  bin/lab cut postgres      bin/lab heal      bin/lab run postgres-cut --stack running")
+	return nil
 }
 
 // statuses are those of the stack that was described, or of all on this machine.

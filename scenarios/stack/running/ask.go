@@ -11,7 +11,6 @@ import (
 
 	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/probe"
-	"eventflow/toxiproxy/topology"
 )
 
 // Ask asks every address of the stack in its own protocol, all at once. Its error
@@ -27,11 +26,24 @@ func Ask(ctx context.Context, e stack.Endpoints) error {
 	if e.Prometheus != "" {
 		questions = append(questions, func() error { return named("prometheus", probe.HTTP(ctx, e.Prometheus+"/-/ready")) })
 	}
-	for _, name := range health(e) {
-		questions = append(questions, func() error {
-			return named(string(name), probe.HTTP(ctx, e.Health[name]+"/healthz"))
-		})
+	return together(append(questions, programsSay(ctx, e, "/healthz")...))
+}
+
+// Ready asks every program whether all that it depends on is reachable. Its error
+// names each that says no, and what it lacks.
+func Ready(ctx context.Context, e stack.Endpoints) error {
+	return together(programsSay(ctx, e, "/readyz"))
+}
+
+func programsSay(ctx context.Context, e stack.Endpoints, path string) (questions []func() error) {
+	for _, name := range slices.Sorted(maps.Keys(e.Health)) {
+		questions = append(questions, func() error { return named(string(name), probe.HTTP(ctx, e.Health[name]+path)) })
 	}
+	return questions
+}
+
+// together asks all questions at once and keeps their order.
+func together(questions []func() error) error {
 	errs := make([]error, len(questions))
 	var all sync.WaitGroup
 	for i, q := range questions {
@@ -40,9 +52,6 @@ func Ask(ctx context.Context, e stack.Endpoints) error {
 	all.Wait()
 	return errors.Join(errs...)
 }
-
-// health in the order of the names.
-func health(e stack.Endpoints) []topology.Name { return slices.Sorted(maps.Keys(e.Health)) }
 
 // ofAShop lets pass what a shop with broken links may answer: it is for the drill
 // to heal them.
