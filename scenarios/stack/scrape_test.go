@@ -2,7 +2,6 @@ package stack_test
 
 import (
 	"flag"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,7 +20,7 @@ var update = flag.Bool("update", false, "write the golden files from the map")
 // and this test keeps anybody from writing it by hand.
 func TestGoldenPrometheusYML(t *testing.T) {
 	golden := filepath.Join("..", "..", "grafana", "prometheus.yml")
-	want := stack.Scrape(topology.EventFlow(), "/etc/prometheus/rules/*.yml", container)
+	want := stack.ScrapeContainers(topology.EventFlow(), "/etc/prometheus/rules/*.yml")
 	if *update {
 		require.NoError(t, os.MkdirAll(filepath.Dir(golden), 0o755))
 		require.NoError(t, os.WriteFile(golden, []byte(want), 0o644))
@@ -29,17 +28,6 @@ func TestGoldenPrometheusYML(t *testing.T) {
 	got, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	assert.Equal(t, want, string(got), "run: go test ./scenarios/stack -run Golden -update")
-}
-
-// container is where a listener is found when every service has a host of its own.
-func container(s topology.Service, listener string) string {
-	port := s.Port
-	for _, p := range s.Extra {
-		if p.Name == listener {
-			port = p.Port
-		}
-	}
-	return net.JoinHostPort(string(s.Name), strconv.Itoa(port))
 }
 
 func TestScrapeGoesRoundTheProxies(t *testing.T) {
@@ -56,5 +44,18 @@ func TestScrapeGoesRoundTheProxies(t *testing.T) {
 	}
 	for _, l := range m.Links {
 		assert.NotContains(t, text, strconv.Itoa(block.Link(l)), "link %s is used to watch", l)
+	}
+}
+
+// A native stack runs no exporter: Prometheus must not miss one there.
+func TestOnlyContainersHaveExporters(t *testing.T) {
+	m := topology.EventFlow()
+	native := stack.Scrape(m, "rules", func(topology.Service, string) string { return "" })
+	containers := stack.ScrapeContainers(m, "rules")
+	for _, e := range stack.Exporters() {
+		assert.NotContains(t, native, e.Name)
+		assert.Contains(t, containers, "names: ["+e.Name+"]", "found where it runs, not missed where it does not")
+		_, known := m.Service(e.Of)
+		assert.True(t, known, e.Of)
 	}
 }
