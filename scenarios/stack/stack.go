@@ -8,6 +8,8 @@ package stack
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"eventflow/toxiproxy/topology"
@@ -60,6 +62,12 @@ type Endpoints struct {
 	// QueueLag is how old RabbitMQ's word on its queues may be; 0: not known. It
 	// follows from the broker's quorum_tick_interval.
 	QueueLag time.Duration `json:"queue_lag,omitempty"`
+}
+
+// Clone shares no map and no list with e.
+func (e Endpoints) Clone() Endpoints {
+	e.Health, e.Links, e.Proxies = maps.Clone(e.Health), maps.Clone(e.Links), slices.Clone(e.Proxies)
+	return e
 }
 
 // State is how far a service has come.

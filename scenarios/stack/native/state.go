@@ -50,8 +50,7 @@ func processOf(pid int) Process { return Process{PID: pid, Start: startMark(pid)
 func (s State) clone() State {
 	s.Children = maps.Clone(s.Children)
 	s.Faults = slices.Clone(s.Faults)
-	s.Endpoints.Health = maps.Clone(s.Endpoints.Health)
-	s.Endpoints.Links = maps.Clone(s.Endpoints.Links)
+	s.Endpoints = s.Endpoints.Clone()
 	return s
 }
 
