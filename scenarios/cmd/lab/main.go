@@ -35,6 +35,9 @@ func run(args []string, out, errOut io.Writer) int {
 	code := exitCode(ctx, err)
 	if !errors.Is(err, errSaid) {
 		fmt.Fprintf(errOut, "lab: %v\n", err)
+		if onGitHub() && code != exitInterrupted && len(args) > 0 {
+			fmt.Fprintln(errOut, annotation("error", "lab "+args[0], err.Error()))
+		}
 	}
 	return code
 }

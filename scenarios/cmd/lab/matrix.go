@@ -29,6 +29,7 @@ const (
 func writeMatrix(m matrix, dir string, out *printer) error {
 	out.line("")
 	out.line("%s", m.text(out))
+	annotateTrials(out, m.Trials)
 	data, err := json.MarshalIndent(m.document(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the matrix: %w", err)

@@ -188,6 +188,7 @@ func conclude(results []lab.Result, f runFlags, out *printer) error {
 		drills = append(drills, report.Drill{History: r.History, Report: r.Report, Dir: r.Dir})
 	}
 	out.table(drills)
+	annotate(out, drills)
 	if err := report.WriteRun(f.artifacts, drills); err != nil {
 		return fmt.Errorf("write reports of the run: %w", err)
 	}
