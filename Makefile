@@ -27,7 +27,7 @@ TAGS = $(call on,docker,-tags docker)
 COMPOSE := docker compose --profile monitoring --profile load
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos test compiler up down status scenarios mutants build images deps servers go verify fix bench clean
+.PHONY: help chaos test containers compiler up down status summary scenarios mutants build images deps servers go verify fix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ chaos: servers build ## play the gate's scenarios and print the verdicts (SCENAR
 
 test: compiler verify ## unit, integration and contract tests, race detector on; needs no containers
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
+
+containers: go ## the tests that start containers, one package after the other; without an engine they fail
+	@EVENTFLOW_DOCKER=required go test -count=1 -p 1 -timeout 15m ./scenarios/stack/docker/... ./scenarios/stack/compose/...
 
 scenarios: compiler ## the same scenarios as `make chaos STACK=native`, as Go tests
 	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios
@@ -57,6 +60,9 @@ down: build ## stop what `make up` or `lab up --detach` started; nothing of it i
 
 status: build ## which stacks are up, and which links are broken
 	@$(LAB) status
+
+summary: ## what was played and what came of it, as Markdown
+	@cat /dev/null $(wildcard $(ARTIFACTS)/summary.md $(ARTIFACTS)/mutants.md)
 
 build: go ## compile the lab into bin/ (STACK=docker: with what starts containers)
 	@go build $(TAGS) -o bin/ ./scenarios/cmd/lab
