@@ -140,12 +140,30 @@ func bringUp(ctx context.Context, s own, owners func() []int, out *printer) (*be
 	upCtx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
 	began := time.Now()
-	if err := s.Up(upCtx); err != nil {
+	err := watched(func() error { return s.Up(upCtx) }, func() { out.onTheWay(time.Since(began)) })
+	if err != nil {
 		out.endProgress()
 		return nil, environment(err)
 	}
 	out.ready(time.Since(began), s.Endpoints())
 	return &bench{endpoints: s.Endpoints(), logs: s.Logs, exits: s.Exited(), restart: s.Restart, processes: s, owners: owners, down: s.Down}, nil
+}
+
+// watched calls work, and tell a few times a second until it returns: to build the
+// first images takes minutes in which no service makes a step.
+func watched(work func() error, tell func()) error {
+	ended := make(chan error, 1)
+	go func() { ended <- work() }()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+			tell()
+		}
+	}
 }
 
 // close stops what was brought up here, on a fresh context: an interrupted run

@@ -4,12 +4,18 @@ package main
 
 import (
 	"context"
-	"errors"
+	"os"
+
+	"eventflow/scenarios/stack/docker"
 )
 
 // startsContainers says that this lab was built to.
 func startsContainers() error { return nil }
 
-func raiseDocker(context.Context, plan, *printer) (*bench, error) {
-	return nil, environment(errors.New("this lab does not start containers yet; --stack native or running"))
+func raiseDocker(ctx context.Context, p plan, out *printer) (*bench, error) {
+	s := docker.New(docker.Config{
+		Base: p.base, Env: p.env(), ServiceEnv: p.needs.Env, Settings: p.needs.Settings, Edits: p.needs.Edits, Mutant: p.mutant,
+		Progress: out.progress,
+	})
+	return bringUp(ctx, s, func() []int { return append(s.Owners(), os.Getpid()) }, out)
 }

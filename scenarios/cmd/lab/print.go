@@ -26,14 +26,14 @@ type printer struct {
 	colour   bool
 	moving   bool // the last line has not been ended
 	told     time.Time
-	services map[string]string
+	services map[string]stack.State
 	order    []string
 }
 
 func newPrinter(c *cobra.Command) *printer {
 	out := c.OutOrStdout()
 	tty := isTerminal(out)
-	return &printer{out: out, terminal: tty, colour: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", services: map[string]string{}}
+	return &printer{out: out, terminal: tty, colour: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", services: map[string]stack.State{}}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -89,29 +89,42 @@ func (p *printer) endProgress() {
 	p.settle()
 }
 
-// progress shows which services of the stack are still on their way.
+// progress notes a step of a service on its way up.
 func (p *printer) progress(step stack.Progress) {
 	p.mu.Lock()
 	name := string(step.Service)
 	if _, seen := p.services[name]; !seen {
 		p.order = append(p.order, name)
 	}
-	p.services[name] = string(step.State)
-	ready := 0
-	var waiting []string
-	for _, n := range p.order {
-		if p.services[n] == string(stack.Ready) {
-			ready++
-		} else {
-			waiting = append(waiting, n)
-		}
-	}
+	p.services[name] = step.State
 	p.mu.Unlock()
 	if step.State == stack.Failed {
 		p.line("%s %s: %v", p.paint(red, "failed"), name, step.Err)
+	}
+}
+
+// onTheWay shows which services of the stack are still on their way.
+func (p *printer) onTheWay(since time.Duration) {
+	p.mu.Lock()
+	ready, started := 0, 0
+	var waiting []string
+	for _, n := range p.order {
+		switch p.services[n] {
+		case stack.Ready:
+			ready++
+			started++
+			continue
+		case stack.Starting:
+			started++
+		}
+		waiting = append(waiting, n)
+	}
+	p.mu.Unlock()
+	if started == 0 {
+		p.move(fmt.Sprintf("stack: %.0f s; building what has changed, and fetching what is not here yet", since.Seconds()))
 		return
 	}
-	p.move(fmt.Sprintf("stack: %d of %d ready; starting %s", ready, len(topology.EventFlow().Services), strings.Join(waiting, " ")))
+	p.move(fmt.Sprintf("stack: %.0f s; %d of %d ready; starting %s", since.Seconds(), ready, len(topology.EventFlow().Services), strings.Join(waiting, " ")))
 }
 
 func (p *printer) ready(took time.Duration, e stack.Endpoints) {
