@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,9 @@ func testFaults(c *cobra.Command, e stack.Endpoints, asJSON bool, out *printer) 
 		out.move(fmt.Sprintf("self-test: %d done, last %s, %s, %s connection", done, r.Fault, r.Protocol, r.Connection))
 	})
 	out.endProgress()
+	if err != nil && farProxies(e) {
+		return environment(fmt.Errorf("%w\n%s", err, besideTheProxies))
+	}
 	if err != nil {
 		return environment(err)
 	}
@@ -69,6 +73,23 @@ func testFaults(c *cobra.Command, e stack.Endpoints, asJSON bool, out *printer) 
 		return &codedError{exitBroken, fmt.Errorf("%d of %d are not as documented", len(failures), len(table.Results))}
 	}
 	return nil
+}
+
+// besideTheProxies is how a proxy server in a container is tested.
+const besideTheProxies = "The self-test makes links of its own on this host's loopback, and this proxy server runs elsewhere. " +
+	"--stack native tests the same program; the one in a container is tested from beside it:\n" +
+	"  docker run --rm --network container:eventflow-toxiproxy-1 -e LAB_TOXIPROXY=http://127.0.0.1:8474 -e ... eventflow/lab:dev selftest faults\n" +
+	"with the other LAB_ variables of the service lab in " + composeFile
+
+// farProxies says that the proxy server reaches its upstreams by other names than
+// this host would: it is in a container, or on another machine.
+func farProxies(e stack.Endpoints) bool {
+	for _, p := range e.Proxies {
+		if host, _, err := net.SplitHostPort(p.Upstream); err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+			return true
+		}
+	}
+	return false
 }
 
 // serversOf is one real server of the stack per protocol, round the proxies.
