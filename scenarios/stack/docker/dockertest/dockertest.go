@@ -13,9 +13,13 @@ import (
 // the value "required", for machines that are there to run these tests.
 const Required = "EVENTFLOW_DOCKER"
 
-// Require skips the test, and says why, where no container engine answers.
+// Require skips the test, and says why, where no container engine answers; and with
+// -short, since a stack of containers leaves other packages' tests no processor.
 func Require(t testing.TB) {
 	t.Helper()
+	if testing.Short() && os.Getenv(Required) != "required" {
+		t.Skip("SKIPPED with -short: it starts containers, and `make containers` plays it")
+	}
 	_, err := docker.Answers(t.Context())
 	switch {
 	case err == nil:
