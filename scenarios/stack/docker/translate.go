@@ -167,6 +167,7 @@ func (t *translator) host(rest *types.ServiceConfig) container.HostConfig {
 		SecurityOpt: t.security(take(&rest.SecurityOpt)), ShmSize: int64(take(&rest.ShmSize)), Init: take(&rest.Init),
 		GroupAdd: take(&rest.GroupAdd), LogConfig: t.logging(take(&rest.Logging)),
 		Mounts: t.mounts(take(&rest.Volumes)), Tmpfs: tmpfs(take(&rest.Tmpfs)),
+		ExtraHosts:    take(&rest.ExtraHosts).AsList(":"),
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 	}
 	h.Resources = container.Resources{
@@ -265,12 +266,34 @@ func (t *translator) networks(service string, rest *types.ServiceConfig) map[str
 		if config != nil {
 			left := *config
 			e.Aliases = append(e.Aliases, take(&left.Aliases)...)
+			t.fixed(e, &left)
 			left.Priority = 0 // see NetworksByPriority
 			t.left("network "+name, left)
 		}
 		endpoints[t.own(name)] = e
 	}
 	return endpoints
+}
+
+// fixed are the addresses that the service keeps in this network, whoever starts
+// first.
+func (t *translator) fixed(e *network.EndpointSettings, rest *types.ServiceNetworkConfig) {
+	for _, address := range take(&rest.LinkLocalIPs) {
+		ip, err := netip.ParseAddr(address)
+		if err != nil {
+			t.fail("link_local_ips %s: %w", address, err)
+			continue
+		}
+		if e.IPAMConfig == nil {
+			e.IPAMConfig = &network.EndpointIPAMConfig{}
+		}
+		e.IPAMConfig.LinkLocalIPs = append(e.IPAMConfig.LinkLocalIPs, ip)
+	}
+	if card := take(&rest.MacAddress); card != "" {
+		if err := e.MacAddress.UnmarshalText([]byte(card)); err != nil {
+			t.fail("mac_address %s: %w", card, err)
+		}
+	}
 }
 
 // publish moves published ports to this stack's block, on loopback.

@@ -1,0 +1,97 @@
+package stacktest
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"eventflow/scenarios/history"
+	"eventflow/scenarios/lab"
+	"eventflow/scenarios/stack"
+	"eventflow/scenarios/traffic"
+	"eventflow/toxiproxy/topology"
+)
+
+// Restarts is a part of its own, for stacks whose services may come back at another
+// address than they had: whatever was gone, and whatever with it, every link carries
+// again afterwards and the shop sells. The stack is up; afterwards its stores have
+// lost what they held.
+func (s Suite) Restarts(t *testing.T, st stack.Stack) {
+	p, ok := st.(stack.Processes)
+	if !ok {
+		t.Skip("this stack cannot break its services")
+	}
+	m := topology.EventFlow()
+	h := hall{e: st.Endpoints(), m: m}
+	h.injector = lab.NewInjector(m, h.e)
+	defer h.injector.Close()
+	b := breaker{Suite: s, Processes: p, e: h.e}
+	h.serves(t)
+	for _, svc := range m.Services {
+		t.Run("restart "+string(svc.Name), func(t *testing.T) {
+			b.apply(t, stack.Restart(svc.Name))
+			h.serves(t)
+		})
+		if svc.Role == topology.Store {
+			t.Run("wipe "+string(svc.Name), func(t *testing.T) {
+				b.apply(t, stack.Wipe(svc.Name))
+				h.serves(t)
+			})
+		}
+	}
+	for _, n := range oneOfEachRole(m) {
+		t.Run("toxiproxy and "+string(n), func(t *testing.T) {
+			b.displace(t, n)
+			h.serves(t)
+		})
+	}
+}
+
+// oneOfEachRole are services from every network that the proxies are in.
+func oneOfEachRole(m topology.Map) (names []topology.Name) {
+	seen := map[topology.Role]bool{topology.Proxy: true}
+	for _, svc := range m.Services {
+		if !seen[svc.Role] {
+			seen[svc.Role] = true
+			names = append(names, svc.Name)
+		}
+	}
+	return names
+}
+
+// displace ends the proxies together with another service, which starts first: it may
+// take the address that was theirs.
+func (b breaker) displace(t *testing.T, other topology.Name) {
+	t.Helper()
+	b.apply(t, stack.Kill(topology.Toxiproxy))
+	b.apply(t, stack.Kill(other))
+	for _, n := range []topology.Name{other, topology.Toxiproxy} {
+		_, err := b.Heal(t.Context(), n)
+		require.NoError(t, err)
+	}
+	b.heal(t)
+}
+
+// serves waits until every link carries, every program says so, and a customer gets
+// a ticket.
+func (h hall) serves(t *testing.T) {
+	t.Helper()
+	begun := time.Now()
+	h.heal(t)
+	h.await(t, topology.Link{})
+	whole := time.Since(begun)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	unread := history.NewRecorder(io.Discard, history.Meta{})
+	defer unread.Close()
+	require.NoError(t, stack.Until(ctx, pollEvery, func(ctx context.Context) error {
+		return traffic.Journey(ctx, h.e.Shop, soldEvent, unread)
+	}))
+	t.Logf("whole after %v, sells after %v", whole.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
+}
+
+// soldEvent is one of those that init.sql makes.
+const soldEvent = 999
