@@ -213,7 +213,13 @@ func (d *drill) watch(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// ended starts a supervised service again and puts its death on record.
+// reviveEvery is the pause between two tries to start a service that dies on its way
+// up.
+const reviveEvery = 50 * time.Millisecond
+
+// ended starts a supervised service again and puts its death on record. It may die
+// again before it has answered: such an end is heard of when the service has come up
+// all the same, and is put on record alone.
 func (d *drill) ended(ctx context.Context, exit stack.Exit) error {
 	if !slices.Contains(d.scenario.Supervised, exit.Service) {
 		return fmt.Errorf("%s ended by itself: %w\n%s", exit.Service, exit.Err, exit.Log)
@@ -229,8 +235,12 @@ func (d *drill) ended(ctx context.Context, exit stack.Exit) error {
 	ctx, cancel := context.WithTimeout(ctx, reviveDeadline)
 	defer cancel()
 	entry.HealAt = d.rec.Now()
-	if err := d.Restart(ctx, exit.Service); err != nil {
-		return fmt.Errorf("start %s again: %w", exit.Service, err)
+	if !exit.At.Before(d.revived[exit.Service]) {
+		err := stack.Until(ctx, reviveEvery, func(ctx context.Context) error { return d.Restart(ctx, exit.Service) })
+		if err != nil {
+			return fmt.Errorf("start %s again: %w", exit.Service, err)
+		}
+		d.revived[exit.Service] = time.Now()
 	}
 	entry.Healed = d.rec.Now()
 	d.rec.Fault(entry)

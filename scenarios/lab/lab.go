@@ -146,10 +146,12 @@ type drill struct {
 	event    int
 	heard    uint64        // the proxy server's last event before the drill
 	samples  chan struct{} // closed when the sampler has ended
+	// revived is when a supervised service had last come up again; only watch looks.
+	revived map[topology.Name]time.Time
 }
 
 func (l *Lab) open(ctx context.Context, s Scenario) (_ *drill, err error) {
-	d := &drill{Lab: l, scenario: s, began: time.Now()}
+	d := &drill{Lab: l, scenario: s, began: time.Now(), revived: map[topology.Name]time.Time{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())

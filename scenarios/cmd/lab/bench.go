@@ -139,6 +139,7 @@ func fixed(pids ...int) func() []int { return func() []int { return pids } }
 func bringUp(ctx context.Context, s own, owners func() []int, out *printer) (*bench, error) {
 	upCtx, cancel := context.WithTimeout(ctx, upDeadline)
 	defer cancel()
+	out.nothingReady()
 	began := time.Now()
 	err := watched(func() error { return s.Up(upCtx) }, func() { out.onTheWay(time.Since(began)) })
 	if err != nil {

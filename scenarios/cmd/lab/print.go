@@ -33,7 +33,7 @@ type printer struct {
 func newPrinter(c *cobra.Command) *printer {
 	out := c.OutOrStdout()
 	tty := isTerminal(out)
-	return &printer{out: out, terminal: tty, colour: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", services: map[string]stack.State{}}
+	return &printer{out: out, terminal: tty, colour: tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 }
 
 func isTerminal(w io.Writer) bool {
@@ -87,6 +87,13 @@ func (p *printer) endProgress() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle()
+}
+
+// nothingReady begins with a stack of which nothing is known yet.
+func (p *printer) nothingReady() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.services, p.order = map[string]stack.State{}, nil
 }
 
 // progress notes a step of a service on its way up.
