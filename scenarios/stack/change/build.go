@@ -42,5 +42,10 @@ func Build(ctx context.Context, source, dir, overlay string, env []string, packa
 	if err != nil {
 		return &BuildError{Output: fmt.Sprintf("%s\n%v: %s", out, err, strings.Join(cmd.Args, " "))}
 	}
+	for _, p := range packages { // go build passes over what is no program, as long as something else is
+		if _, err := os.Stat(filepath.Join(dir, filepath.Base(p))); err != nil {
+			return &BuildError{Output: p + " is no program"}
+		}
+	}
 	return nil
 }
