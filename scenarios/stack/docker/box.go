@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -26,9 +25,8 @@ import (
 type box struct {
 	id        string
 	container testcontainers.Container
-	life      *life                 // the present one or the last; never nil
-	wiping    bool                  // its data is gone, and not all of what it begins with is there
-	addresses map[string]netip.Addr // by network, in its last life; nil: not asked. Only of the proxy: see settle
+	life      *life // the present one or the last; never nil
+	wiping    bool  // its data is gone, and not all of what it begins with is there
 }
 
 // life is one life of a container, from its start to its end.
@@ -169,7 +167,7 @@ func (s *Stack) start(ctx context.Context, u *unit, question func(context.Contex
 	if err := stack.Until(ctx, poll, question); err != nil {
 		return fmt.Errorf("not ready: %w%s", err, s.lastWords(u.name))
 	}
-	return s.settle(ctx, b)
+	return nil
 }
 
 // adopt begins a life before the engine does: a container may end before its start

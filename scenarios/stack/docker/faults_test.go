@@ -31,8 +31,8 @@ func engine(t *testing.T) *testcontainers.DockerClient {
 	return c
 }
 
-// project is the name under which the engine keeps the stack on that block.
-func project(base int) string { return "eventflow-" + strconv.Itoa(base) }
+// projectOn is the name under which the engine keeps the stack on that block.
+func projectOn(base int) string { return "eventflow-" + strconv.Itoa(base) }
 
 // requireNothing: the engine keeps nothing of the stack on that block.
 func requireNothing(t *testing.T, base int) {
@@ -41,7 +41,7 @@ func requireNothing(t *testing.T, base int) {
 }
 
 func nothing(ctx context.Context, c *testcontainers.DockerClient, base int) error {
-	own := client.Filters{}.Add("label", "com.docker.compose.project="+project(base))
+	own := client.Filters{}.Add("label", "com.docker.compose.project="+projectOn(base))
 	boxes, err := c.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: own})
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func TestLives(t *testing.T) {
 }
 
 func endsByItself(t *testing.T, st *docker.Stack, base int) {
-	_, err := engine(t).ContainerKill(t.Context(), project(base)+"-redis", client.ContainerKillOptions{Signal: "SIGKILL"})
+	_, err := engine(t).ContainerKill(t.Context(), projectOn(base)+"-redis", client.ContainerKillOptions{Signal: "SIGKILL"})
 	require.NoError(t, err)
 	exit := <-st.Exited()
 	assert.Equal(t, topology.RedisDB, exit.Service)

@@ -132,7 +132,7 @@ func TestTranslate(t *testing.T) {
 // understood are the fields of a service that translate knows what to do with. A
 // field that compose gets one day is not among them, and so is an error.
 var understood = strings.Fields(`name profiles restart container_name image build pull_policy depends_on cap_add cap_drop command cpus cpu_shares cpuset
-	deploy entrypoint environment expose group_add healthcheck hostname init labels logging mem_limit mem_reservation memswap_limit networks pids_limit
+	deploy entrypoint environment expose extra_hosts group_add healthcheck hostname init labels logging mem_limit mem_reservation memswap_limit networks pids_limit
 	ports read_only security_opt shm_size stop_grace_period stop_signal tmpfs ulimits user volumes working_dir`)
 
 func TestWhatIsNotUnderstoodIsAnError(t *testing.T) {
