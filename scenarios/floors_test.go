@@ -103,6 +103,14 @@ func TestFloorsBite(t *testing.T) {
 	require.True(t, seen, "the lab must be seen to import the injector")
 }
 
+// TestContainersAreAskedFor: the same command line does start containers when it is
+// built to, so that the rule above leaves out something that is there.
+func TestContainersAreAskedFor(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-tags", "docker", "eventflow/scenarios/cmd/lab").Output()
+	require.NoError(t, err, "go list")
+	require.Contains(t, string(out), "github.com/testcontainers/testcontainers-go\n")
+}
+
 func list(t *testing.T) []pkg {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-deps=false", "-json=ImportPath,Deps", "eventflow/...").Output()
