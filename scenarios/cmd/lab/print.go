@@ -93,7 +93,7 @@ func (p *printer) endProgress() {
 func (p *printer) nothingReady() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.services, p.order = map[string]stack.State{}, nil
+	p.services, p.order, p.told = map[string]stack.State{}, nil, time.Now()
 }
 
 // progress notes a step of a service on its way up.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -88,7 +89,7 @@ func up(c *cobra.Command, f upFlags) (err error) {
 	ctx, out := c.Context(), newPrinter(c)
 	bench, err := raiseNative(ctx, f.config(), out)
 	if err != nil {
-		return err
+		return errors.Join(f.inTheWay(ctx), err)
 	}
 	defer func() { err = errors.Join(err, bench.close(ctx)) }()
 	addresses(out, bench.endpoints)
@@ -107,6 +108,19 @@ func up(c *cobra.Command, f upFlags) (err error) {
 			bench.revive(ctx, exit.Service, out)
 		}
 	}
+}
+
+// inTheWay says which stack has the ports that people know, where it is that of
+// docker-compose.yml: thirty ports by their numbers would not.
+func (f upFlags) inTheWay(ctx context.Context) error {
+	up, err := natives(0)
+	if f.free || err != nil || slices.ContainsFunc(up, func(s site) bool { return s.native.Public }) {
+		return nil // other ports were asked for, or the error itself tells
+	}
+	if s, err := composeSite(ctx); err == nil {
+		return environment(fmt.Errorf("the stack %s is up%s; or choose --any-port", s.what, s.ends()))
+	}
+	return nil
 }
 
 // reviveDeadline is for one service; RabbitMQ, the slowest, takes under two
