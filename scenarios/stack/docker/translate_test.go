@@ -2,6 +2,7 @@ package docker
 
 import (
 	"maps"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -96,8 +97,10 @@ func TestTranslate(t *testing.T) {
 				{Type: "bind", Source: "/host", Target: "/here", ReadOnly: true, Bind: &types.ServiceVolumeBind{CreateHostPath: true}},
 				{Type: "volume", Source: "data", Target: "/data"},
 			},
-			Networks: map[string]*types.ServiceNetworkConfig{"a": nil, "b": {Aliases: []string{"other"}, Priority: 9}},
-			Labels:   types.Labels{"l": "1"},
+			Networks: map[string]*types.ServiceNetworkConfig{"a": nil, "b": {
+				Aliases: []string{"other"}, Priority: 9, LinkLocalIPs: []string{"169.254.1.1"}, MacAddress: "02:00:00:00:00:01"}},
+			ExtraHosts: types.HostsList{"h": {"10.0.0.1"}},
+			Labels:     types.Labels{"l": "1"},
 		},
 		WorkloadSpec: types.WorkloadSpec{
 			DependsOn:   types.DependsOnConfig{"x": {Condition: "service_healthy", Required: true}},
@@ -116,7 +119,7 @@ func TestTranslate(t *testing.T) {
 	}, c.config)
 	assert.Equal(t, container.HostConfig{
 		ReadonlyRootfs: true, Init: &yes, CapAdd: []string{"CHOWN"}, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges:true"}, ShmSize: 1,
-		RestartPolicy: container.RestartPolicy{Name: "no"}, Tmpfs: map[string]string{"/tmp": "size=1m"}, NetworkMode: "p_b",
+		RestartPolicy: container.RestartPolicy{Name: "no"}, Tmpfs: map[string]string{"/tmp": "size=1m"}, NetworkMode: "p_b", ExtraHosts: []string{"h:10.0.0.1"},
 		LogConfig: container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1m"}},
 		Mounts: []mount.Mount{
 			{Type: mount.TypeBind, Source: "/host", Target: "/here", ReadOnly: true},
@@ -126,7 +129,10 @@ func TestTranslate(t *testing.T) {
 		Resources: container.Resources{Memory: 2, MemoryReservation: 1, MemorySwap: 3, NanoCPUs: 5e8, PidsLimit: &pids,
 			Ulimits: []*container.Ulimit{{Name: "nofile", Soft: 1, Hard: 2}}},
 	}, c.host)
-	assert.Equal(t, map[string]*network.EndpointSettings{"p_a": {Aliases: []string{"redis"}}, "p_b": {Aliases: []string{"redis", "other"}}}, c.endpoints)
+	assert.Equal(t, map[string]*network.EndpointSettings{"p_a": {Aliases: []string{"redis"}}, "p_b": {
+		Aliases: []string{"redis", "other"}, MacAddress: network.HardwareAddr{2, 0, 0, 0, 0, 1},
+		IPAMConfig: &network.EndpointIPAMConfig{LinkLocalIPs: []netip.Addr{netip.MustParseAddr("169.254.1.1")}},
+	}}, c.endpoints)
 }
 
 // understood are the fields of a service that translate knows what to do with. A
