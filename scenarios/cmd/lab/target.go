@@ -161,7 +161,7 @@ func natives(base int) ([]site, error) {
 // ends says what ends a stack that no lab runs.
 func (s site) ends() string {
 	if s.endpoints.Name == composeName {
-		return ": `docker compose down` does, or `make down STACK=docker`; with --volumes its data goes too"
+		return "; `docker compose down` ends it, with --volumes its data too (or `make down STACK=docker`)"
 	}
 	return ""
 }
