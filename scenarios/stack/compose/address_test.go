@@ -2,6 +2,7 @@ package compose_test
 
 import (
 	"net"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,4 +27,15 @@ func TestNginxFindsItsProxiesWhoeverStartsFirst(t *testing.T) {
 	card, err := net.ParseMAC(proxies.MacAddress)
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, card[0]&3, "one for one host, and nobody's product")
+}
+
+// TestTheExporterSaysThatItIsAnObserver: its connection to the database goes round the
+// proxies, and is open as long as it runs. A drill that looks for such connections
+// leaves out who has this name.
+func TestTheExporterSaysThatItIsAnObserver(t *testing.T) {
+	source := load(t, nil).Services["postgres-exporter"].Environment["DATA_SOURCE_URI"]
+	require.NotNil(t, source)
+	uri, err := url.Parse("postgres://" + *source)
+	require.NoError(t, err)
+	assert.Regexp(t, "^eventflow-observer", uri.Query().Get("application_name"))
 }
