@@ -71,6 +71,14 @@ func TestAttachAsksEveryPart(t *testing.T) {
 	own.AllowHost = "127.0.0.1"
 	assert.Equal(t, own, e)
 
+	for _, s := range c.Settings() {
+		t.Setenv(s.Env, *s.Value)
+	}
+	code, out, errOut := call(t, "status", "--wait")
+	require.Equal(t, exitPass, code, errOut)
+	assert.Contains(t, out, "every part answers")
+	assert.Contains(t, out, own.Shop+"/api/events")
+
 	c.Redis = "redis://:wrong@" + own.RedisAddr
 	_, err = c.Attach(t.Context(), topology.EventFlow())
 	assert.ErrorContains(t, err, "redis: ")
