@@ -39,8 +39,8 @@ chaos: servers build ## play the gate's scenarios and print the verdicts (SCENAR
 test: compiler verify ## unit, integration and contract tests, race detector on; needs no containers
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
 
-containers: go ## the tests that start containers, one package after the other; without an engine they fail
-	@EVENTFLOW_DOCKER=required go test -count=1 -p 1 -timeout 15m ./scenarios/stack/docker/... ./scenarios/stack/compose/...
+containers: go ## the tests that start containers, one package after the other; without an engine they fail (TESTS=pattern)
+	@EVENTFLOW_DOCKER=required go test -count=1 -p 1 -timeout 15m -run '$(TESTS)' ./scenarios/stack/docker/... ./scenarios/stack/compose/...
 
 scenarios: compiler ## the same scenarios as `make chaos STACK=native`, as Go tests
 	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios

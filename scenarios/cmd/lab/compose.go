@@ -26,7 +26,7 @@ const (
 	composeName = "compose"
 )
 
-// errNotUp: nobody answers where the stack of docker-compose.yml would.
+// errNotUp: the stack of docker-compose.yml does not answer where it would.
 var errNotUp = errors.New("it is not up")
 
 // compose is the stack that this source tree's docker-compose.yml describes, if it
@@ -38,7 +38,7 @@ func (t target) compose(ctx context.Context, whole bool) (site, error) {
 	s, err := composeSite(ctx)
 	switch {
 	case errors.Is(err, errNotUp):
-		return site{}, errors.New("no stack is up; start one with `lab up` (or `make up`)")
+		return site{}, fmt.Errorf("no stack is up; start one with `lab up` (or `make up`)%s", strings.TrimPrefix(err.Error(), errNotUp.Error()))
 	case err == nil && whole:
 		return s, s.ask(ctx)
 	}
@@ -59,7 +59,7 @@ func composeSite(ctx context.Context) (site, error) {
 		return site{}, errNotUp
 	}
 	if err != nil {
-		return site{}, fmt.Errorf("no stack of this lab is up, and what answers on Toxiproxy's port is not that of %s: %w", composeFile, err)
+		return site{}, fmt.Errorf("%w. Where the one of %s would answer, something else does: %w", errNotUp, composeFile, err)
 	}
 	e.Links, e.Proxies, e.QueueLag = there.Links, there.Proxies, stack.QueueLag
 	return site{what: fmt.Sprintf("%s, on ports from %d", composeName, topology.DemoBase), endpoints: e, secrets: from}, nil

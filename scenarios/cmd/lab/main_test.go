@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,9 +20,8 @@ import (
 	"eventflow/toxiproxy/topology"
 )
 
-// alone keeps a test away from stacks that are up on this machine, and from what the
-// environment says of others. One on the ports that everybody knows is found
-// whatever a test does.
+// alone keeps a test away from other labs' stacks on this machine, and from what the
+// environment says of others.
 func alone(t *testing.T) {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
@@ -27,6 +29,13 @@ func alone(t *testing.T) {
 		t.Setenv(s.Env, "")
 	}
 	t.Setenv(running.HealthEnv, "")
+}
+
+// nobodyUp is alone, on a machine without a stack on the ports that everybody knows:
+// that one is found whatever a test does.
+func nobodyUp(t *testing.T) {
+	t.Helper()
+	alone(t)
 	proxies, _ := topology.EventFlow().Service(topology.Toxiproxy)
 	if err := portFree(proxies.Public); err != nil {
 		t.Skipf("SKIPPED: a stack is up on the ports that people know: %v", err)
@@ -70,8 +79,6 @@ func TestMistakes(t *testing.T) {
 		{"unknown link", []string{"cut", "app-9_redis"}, exitUsage, []string{`"app-9_redis"`, "app-1_redis"}},
 		{"unknown link to heal", []string{"heal", "app-9_redis"}, exitUsage, []string{`"app-9_redis"`}},
 		{"no delay", []string{"slow", "postgres", "--delay", "0s"}, exitUsage, []string{"delay"}},
-		{"no stack is up", []string{"cut", "postgres"}, exitEnvironment, []string{"no stack is up", "lab up"}},
-		{"nothing to stop", []string{"down"}, exitEnvironment, []string{"no stack is up"}},
 		{"no such journal", []string{"judge", "nowhere.jsonl"}, exitUsage, []string{"nowhere.jsonl", "no such file"}},
 		{"ports out of range", []string{"run", "calm", "--base", "70000"}, exitEnvironment, []string{"70000", "32767"}},
 		{"arguments where none are taken", []string{"status", "now"}, exitUsage, []string{"takes no arguments"}},
@@ -84,6 +91,16 @@ func TestMistakes(t *testing.T) {
 				assert.Contains(t, errOut, words)
 			}
 		})
+	}
+}
+
+func TestNoStackIsUp(t *testing.T) {
+	nobodyUp(t)
+	for _, args := range [][]string{{"cut", "postgres"}, {"heal"}, {"events"}, {"down"}, {"run", "calm", "--stack", "running"}} {
+		code, out, errOut := call(t, args...)
+		assert.Equal(t, exitEnvironment, code, "%v: %s%s", args, out, errOut)
+		assert.Contains(t, errOut, "no stack is up", args)
+		assert.Contains(t, errOut, "lab up", args)
 	}
 }
 
@@ -112,8 +129,29 @@ func TestABrokenJournalIsNamed(t *testing.T) {
 	assert.Contains(t, errOut, path)
 }
 
+// TestSomethingElseOnToxiproxysPort: it is not taken for a stack, and named to whoever
+// looks for one.
+func TestSomethingElseOnToxiproxysPort(t *testing.T) {
+	nobodyUp(t)
+	proxies, _ := topology.EventFlow().Service(topology.Toxiproxy)
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(proxies.Public)))
+	require.NoError(t, err)
+	other := &http.Server{Handler: http.NotFoundHandler()}
+	go func() { _ = other.Serve(listener) }()
+	t.Cleanup(func() { _ = other.Close() })
+
+	code, out, errOut := call(t, "status")
+	assert.Equal(t, exitPass, code, errOut)
+	assert.Contains(t, out, "no stack is up")
+	code, _, errOut = call(t, "heal")
+	assert.Equal(t, exitEnvironment, code)
+	assert.Contains(t, errOut, "no stack is up")
+	assert.Contains(t, errOut, "something else does")
+	assert.Contains(t, errOut, "no Toxiproxy")
+}
+
 func TestNoColourIntoAPipe(t *testing.T) {
-	alone(t)
+	nobodyUp(t)
 	_, out, _ := call(t, "status")
 	assert.Contains(t, out, "no stack is up")
 	assert.False(t, strings.Contains(out, "\x1b["), "escape codes in %q", out)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -44,14 +43,13 @@ func statusCommand() *cobra.Command {
 				return t.await(c.Context(), newPrinter(c))
 			}
 			all, err := t.statuses(c.Context())
-			if err != nil {
-				return err
+			switch {
+			case asJSON:
+				return errors.Join(err, writeJSON(c, all))
+			case err == nil || len(all) > 0:
+				printStatuses(newPrinter(c), all)
 			}
-			if asJSON {
-				return writeJSON(c, all)
-			}
-			printStatuses(newPrinter(c), all)
-			return nil
+			return err
 		},
 	}
 	t.registerLinks(c)
@@ -90,7 +88,8 @@ func (t target) await(ctx context.Context, out *printer) error {
 	return nil
 }
 
-// statuses are those of the stack that was described, or of all on this machine.
+// statuses are those of the stack that was described, or of all on this machine; with
+// an error, of those that could be asked.
 func (t target) statuses(ctx context.Context) ([]stackStatus, error) {
 	described, err := t.described()
 	if err != nil {
@@ -109,10 +108,11 @@ func (t target) statuses(ctx context.Context) ([]stackStatus, error) {
 	if err != nil {
 		return nil, environment(err)
 	}
-	if t.port == 0 || t.port == topology.DemoBase {
-		all = append(all, others(ctx, all)...)
+	if t.port != 0 && t.port != topology.DemoBase {
+		return all, nil
 	}
-	return all, nil
+	more, err := others(ctx, all)
+	return append(all, more...), environment(err)
 }
 
 // ours are the stacks that labs of this user run.
@@ -133,25 +133,25 @@ func ours(ctx context.Context, base int) ([]stackStatus, error) {
 }
 
 // others is the stack of docker-compose.yml, unless one of ours has its ports.
-func others(ctx context.Context, ours []stackStatus) []stackStatus {
+func others(ctx context.Context, ours []stackStatus) ([]stackStatus, error) {
 	if slices.ContainsFunc(ours, func(s stackStatus) bool { return s.Public }) {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askDeadline)
 	defer cancel()
 	s, err := composeSite(ctx)
-	if err != nil {
-		if !errors.Is(err, errNotUp) {
-			fmt.Fprintf(os.Stderr, "lab: %v\n", err)
-		}
-		return nil
+	switch {
+	case errors.Is(err, errNotUp):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
 	st := stackStatus{Name: composeName, Base: topology.DemoBase, Public: true, Shop: s.endpoints.Shop, Ready: true}
 	if err := s.ask(ctx); err != nil {
 		st.Ready, st.Wanted = false, err.Error()
 	}
 	st.look(ctx, s)
-	return []stackStatus{st}
+	return []stackStatus{st}, nil
 }
 
 // look asks the proxy server for the links.
