@@ -2,6 +2,7 @@ package stacktest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -39,6 +40,26 @@ func (s Suite) Faults(t *testing.T, st stack.Stack) {
 			})
 		}
 	})
+	t.Run("Lapse", func(t *testing.T) { lapse(t, injector, m.Links[0]) })
+}
+
+// lapse: nobody heals, and the link is whole all the same when the fault's time is
+// over. Whoever broke it may have been killed meanwhile.
+func lapse(t *testing.T, injector *fault.Injector, l topology.Link) {
+	const lasts = time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	begun := time.Now()
+	applied, err := injector.ApplyFor(ctx, fault.Cut(l.Name()), lasts)
+	require.NoError(t, err)
+	require.True(t, applied.Bit, applied.Reason)
+	require.NoError(t, stack.Until(ctx, pollEvery, func(ctx context.Context) error {
+		if s := injector.Probe(ctx, l); s.Kind != fault.Answered {
+			return fmt.Errorf("%s: %s", l, s)
+		}
+		return nil
+	}))
+	assert.GreaterOrEqual(t, time.Since(begun), lasts, "it healed before its time")
 }
 
 // linkPatience is how long a link must be silent to be called so, on a machine that
