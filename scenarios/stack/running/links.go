@@ -49,6 +49,9 @@ func (c Config) Links(ctx context.Context, m topology.Map) (stack.Endpoints, err
 		return e, fmt.Errorf("--toxiproxy %s: the proxy server has no proxy for %s: it is another stack's, or has lost them; each link needs one of its name",
 			c.Toxiproxy, strings.Join(missing, ", "))
 	}
+	if err := own(ctx, e); err != nil {
+		return e, fmt.Errorf("--toxiproxy %s: %w", c.Toxiproxy, err)
+	}
 	return e, nil
 }
 
