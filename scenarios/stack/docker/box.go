@@ -202,7 +202,7 @@ func (s *Stack) kill(ctx context.Context, b *box) error {
 	if b.life.gone() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), burial)
 	defer cancel()
 	_, err := s.engine.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "SIGKILL"})
 	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) { // it ended by itself: its end is on its way to us
