@@ -29,6 +29,7 @@ func TestContainers(t *testing.T) {
 	st := open(t)
 	stacktest.Up(t, st)
 	t.Run("NoWayRound", func(t *testing.T) { noWayRound(t, project(t, st.Endpoints())) })
+	t.Run("RoundTheProxies", func(t *testing.T) { roundTheProxies(t, st.Endpoints()) })
 	t.Run("Restarts", func(t *testing.T) { stacktest.Suite{}.Restarts(t, st) })
 }
 
