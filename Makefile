@@ -10,7 +10,7 @@ GOTESTSUM := gotest.tools/gotestsum@v1.13.0
 LAB       := bin/lab
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos test compiler up down status scenarios mutants build deps go verify fix bench clean
+.PHONY: help chaos test compiler up down status scenarios mutants build web pages deps go verify fix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help: ## list the targets
 chaos: deps build ## play the gate's scenarios and print the verdicts (SCENARIOS=all, or "postgres-cut redis-cut")
 	@$(LAB) run $(SCENARIOS) --stack $(STACK) --artifacts $(ARTIFACTS) --again $(AGAIN)
 
-test: compiler verify ## unit, integration and contract tests, race detector on
+test: compiler pages verify ## unit, integration and contract tests, race detector on
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
 
 scenarios: compiler ## the same scenarios as `make chaos`, as Go tests
@@ -27,7 +27,7 @@ scenarios: compiler ## the same scenarios as `make chaos`, as Go tests
 mutants: deps build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: those of every change, whose scenarios make chaos plays)
 	@$(LAB) mutants $(if $(GATE),--gate --control=false) --stack $(STACK) --artifacts $(ARTIFACTS)
 
-up: deps build ## start EventFlow for people and print every address; Ctrl-C stops it
+up: deps build pages ## start EventFlow for people and print every address; Ctrl-C stops it
 	@$(LAB) up
 
 down: build ## stop what `lab up --detach` started
@@ -39,11 +39,17 @@ status: build ## which stacks are up, and which links are broken
 build: go ## compile the lab into bin/
 	@go build -o bin/ ./scenarios/cmd/lab
 
+web: ## build the shop's pages into web/dist (needs Node 20.19 or newer)
+	@bash web/build.sh
+
+pages: # the same for whoever has Node
+	@bash web/build.sh --if-possible
+
 deps: go ## install the servers that are missing (apt as root; otherwise prints the command)
 	@bash scenarios/stack/native/install.sh
 
 compiler: go
-	@bash scenarios/stack/native/install.sh --with-compiler
+	@bash scenarios/stack/native/install.sh --with-compiler --with-browser
 
 go:
 	@command -v go >/dev/null || { echo "make: Go is missing. Install Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 3; }
