@@ -29,7 +29,10 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 installed=node_modules/.lock-installed
 if ! cmp -s package-lock.json "$installed"; then
   echo "web: installing the packages of package-lock.json" >&2
-  npm ci --no-audit --no-fund --loglevel=error || without "the packages cannot be installed (is there a network?)"
+  said=$(npm ci --loglevel=error 2>&1) || {
+    head -n 8 <<<"$said" >&2
+    without "the packages cannot be installed (is there a network?)"
+  }
   cp package-lock.json "$installed"
 fi
 
