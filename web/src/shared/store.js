@@ -11,6 +11,8 @@
  * @property {(heard: () => void) => void} onVisibility calls `heard` whenever `visible` may have changed
  * @property {(key: string) => any} recall undefined when nothing readable is kept
  * @property {(key: string, value: any) => void} remember keeps; undefined forgets
+ * @property {(prefix: string) => string[]} kept the keys that begin so
+ * @property {(heard: (key: string) => void) => void} onKept another tab of this browser kept or forgot a key
  */
 
 /** @type {World} */
@@ -40,5 +42,15 @@ export const world = {
     } catch {
       // A browser that refuses storage gets a page that forgets on reload.
     }
+  },
+  kept(prefix) {
+    try {
+      return Object.keys(globalThis.localStorage).filter((key) => key.startsWith(prefix));
+    } catch {
+      return [];
+    }
+  },
+  onKept(heard) {
+    globalThis.addEventListener?.("storage", (e) => { if (e.key) heard(e.key); });
   },
 };

@@ -196,14 +196,14 @@ export interface BasketStore {
 export interface Session {
   user: { id: string; name: string; email?: string };
   token: string;
-  /** ms */
+  /** ms by the server's clock: for the eye only. The server ends a session, by a 401. */
   expires: number;
   kind: "guest" | "account";
 }
 
 export interface SessionStore {
   session: ReadonlySignal<Session | null>;
-  /** Set when the server ended the session (401) or its time was over; empty again after entering or leaving. */
+  /** Set when the server ended the session (401); empty again after entering or leaving. */
   ended: ReadonlySignal<{ kind: "guest" | "account"; name: string; email?: string } | null>;
   enterGuest(nickname: string): Promise<Outcome>;
   register(account: { email: string; password: string; name: string }): Promise<Outcome>;
@@ -261,8 +261,10 @@ export interface Order {
   attempt: number;
   /** When the page tries or asks again by itself, in ms; 0 = not by itself, or right now. */
   nextTry: number;
-  /** What is on its way besides the state. */
+  /** What is on its way besides the state. "ask" also stands for repeating the request for a hold. */
   busy: "" | "extend" | "release" | "ask";
+  /** buying, waiting: tries on by itself. False after `cancel` while a try is on its way. */
+  trying: boolean;
   node: string;
   createdAt: number;
   /** When the state last changed, in ms. */
