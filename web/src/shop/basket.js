@@ -55,6 +55,11 @@ export function createBasket(world, seats) {
       set(event, wanted.slice(0, MAX_SEATS).flatMap((id) => find(map, id) ?? []));
     },
     clear() { set(basket.peek().event, []); },
+    /** Takes out what is held now: it is an order's from here on. @param {number} event @param {string[]} seats */
+    hand(event, seats) {
+      const before = picked(event);
+      if (before.length > 0) set(event, before.filter((s) => !seats.includes(s.id)));
+    },
     /** Takes out what a new map shows in somebody's hands. @param {number} event @param {SeatMap} map @param {ReadonlySet<string>} ours */
     reconcile(event, map, ours) {
       const before = picked(event);
@@ -83,4 +88,4 @@ function restore(kept) {
   return { event: kept.event, seats, total: seats.reduce((/** @type {number} */ sum, /** @type {Picked} */ s) => sum + s.price_cents, 0), lost: [] };
 }
 
-export const { basket, toggle, pick, clear, reconcile } = createBasket(theWorld, theSeats);
+export const { basket, toggle, pick, clear, hand, reconcile } = createBasket(theWorld, theSeats);

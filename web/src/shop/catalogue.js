@@ -27,7 +27,7 @@ export function createCatalogue(world, call) {
   const create = (id) => createKnown(world, {
     ask: (signal) => call("GET", `/api/events/${id}`, { signal }),
     read: (data) => (data.id === id && Array.isArray(data.sections) ? /** @type {EventDetail} */ (data) : undefined),
-    every: ONE, keep: "eventflow.event", of: String(id), absent: "no_event", ...besides,
+    every: ONE, keep: "eventflow.event", of: () => String(id), absent: "no_event", ...besides,
   });
 
   /** @type {Map<number, ReturnType<typeof create>>} */

@@ -267,6 +267,8 @@ export interface Order {
   trying: boolean;
   node: string;
   createdAt: number;
+  /** When the last request was sent, in ms. */
+  sentAt: number;
   /** When the state last changed, in ms. */
   changedAt: number;
   /** When the server last said something about it, in ms; 0 = never. Older than this page = remembered. */
@@ -281,6 +283,14 @@ export interface ServerPurchase {
   amount_cents: number;
   status: "queued" | "confirmed" | "rejected";
   reason?: string;
+}
+
+/** An order that has just left the list. */
+export interface Farewell {
+  order: Order;
+  /** refused: the hold was refused for certain, `outcome` says why; nothing is held. */
+  why: "released" | "refused" | "given_up" | "dismissed";
+  outcome?: Outcome;
 }
 
 /** What `/p/{tx}` shows. `order` is what this browser remembers; `server` what it heard when it asked. */
@@ -305,6 +315,8 @@ export interface OrdersStore {
   orders: ReadonlySignal<Order[]>;
   /** The one that must be finished or given up before another is begun: locking, lock_unknown, held, buying, waiting. */
   current: ReadonlySignal<Order | undefined>;
+  /** The order that left the list last, to be said once; null before any has. */
+  farewell: ReadonlySignal<Farewell | null>;
   byKey(key: string): Order | undefined;
   byTx(tx: string): Order | undefined;
   /** Whether who has entered now is who asked: only then can anything be sent for it. */
@@ -330,8 +342,8 @@ export interface OrdersStore {
   ask(key: string): Promise<Outcome>;
   /** unknown and missing: sends the same purchase again, with the same hold: never twice. */
   sendAgain(key: string): Promise<Outcome>;
-  /** lapsed: picks the same seats that are still free, for another hold. Returns how many. */
-  pickAgain(key: string): number;
+  /** lapsed, rejected: asks for the map and puts those of the seats that are free into the basket. Resolves to how many. */
+  pickAgain(key: string): Promise<number>;
   /** Takes it off this browser's list. confirmed, rejected, lapsed; unknown only when missing. */
   dismiss(key: string): void;
 

@@ -26,18 +26,18 @@ const KEEP_EVERY = 10_000;
  * @param {(data: any) => T | undefined} how.read undefined: that is no such thing
  * @param {number} how.every ms between fresh answers
  * @param {string} how.keep where an answer is kept for a later visit
- * @param {string} [how.of] what it must be of, when several things take turns in that place
+ * @param {() => string} [how.of] what it must be of, when several things take turns in that place
  * @param {string} [how.absent] code that says that there is no such thing
  * @param {M} how.more what is known besides, before any answer
  * @param {(next: Known<T>, before: Known<T> & M, data: any) => M} how.heard what is known besides, with each answer
  */
-export function createKnown(world, { ask, read, every, keep, of = "", absent = "", more, heard }) {
+export function createKnown(world, { ask, read, every, keep, of = () => "", absent = "", more, heard }) {
   const nothing = { ageAtArrival: 0, arrivedAt: 0, stale: false, remembered: false, node: "", asking: false };
 
   /** @returns {Known<T> & M} */
   function remembered() {
     const kept = world.recall(keep);
-    const value = kept?.of === of ? read(kept.data) : undefined;
+    const value = kept?.of === of() ? read(kept.data) : undefined;
     if (value === undefined || !(kept.arrivedAt <= world.now())) return { ...nothing, ...more };
     return { ...nothing, ...more, value, source: kept.data.source, ageAtArrival: Number(kept.ageAtArrival) || 0,
       arrivedAt: kept.arrivedAt, stale: Boolean(kept.stale), node: String(kept.node ?? ""), remembered: true };
@@ -72,7 +72,7 @@ export function createKnown(world, { ask, read, every, keep, of = "", absent = "
     state.value = { ...next, ...heard(next, state.peek(), a.data) };
     if (world.now() - keptAt >= KEEP_EVERY) {
       keptAt = world.now();
-      world.remember(keep, { of, data: a.data, ageAtArrival: next.ageAtArrival, arrivedAt: a.arrivedAt, stale: a.stale, node: a.node });
+      world.remember(keep, { of: of(), data: a.data, ageAtArrival: next.ageAtArrival, arrivedAt: a.arrivedAt, stale: a.stale, node: a.node });
     }
     return around(every, SPREAD, world.random);
   }
@@ -84,15 +84,17 @@ export function createKnown(world, { ask, read, every, keep, of = "", absent = "
     const gone = a.status === 404 && a.code === absent;
     state.value = { ...before, asking: false, node: a.node || before.node,
       trouble: { code: a.ok ? "unreadable" : a.code, since: before.trouble?.since ?? world.now(), nextTry: 0, attempt, gone } };
-    return gone ? Infinity : backoff(attempt, world.random, a.wait);
+    // Neither what is not there nor who may not ask changes by asking.
+    return gone || a.status === 401 ? Infinity : backoff(attempt, world.random, a.wait);
   }
 
   return {
     state,
     now: () => loop.now(),
-    /** Back to knowing nothing, as when somebody else's is asked for from now on. */
-    forget() {
-      state.value = { ...nothing, ...more };
+    /** Back to what is kept, as when somebody else's is asked for from now on. */
+    renew() {
+      keptAt = -Infinity;
+      state.value = remembered();
       loop.again();
     },
   };

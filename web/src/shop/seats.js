@@ -29,7 +29,7 @@ export function createSeats(world, call) {
   const create = (id) => createKnown(world, {
     ask: (signal) => call("GET", `/api/events/${id}/seats`, { signal }),
     read: (data) => (data.event_id === id && Array.isArray(data.sections) ? /** @type {SeatMap} */ (data) : undefined),
-    every: EVERY, keep: "eventflow.seats", of: String(id), absent: "no_event",
+    every: EVERY, keep: "eventflow.seats", of: () => String(id), absent: "no_event",
     more: { holdsKnown: true, lastChange: /** @type {ReadonlyMap<string, Change>} */ (new Map()) },
     heard(next, before, map) {
       for (const listener of listeners) listener(id, map);
