@@ -38,6 +38,18 @@ export function day(iso) {
   return of("day", (l) => new Intl.DateTimeFormat(l, { dateStyle: "full", timeStyle: "short" })).format(d);
 }
 
+/**
+ * One part of an event's day, as for a calendar leaf: "14", "jun", "vie".
+ *
+ * @param {string} iso
+ * @param {"day" | "month" | "weekday"} part
+ */
+export function datePart(iso, part) {
+  const d = new Date(iso);
+  if (Number.isNaN(d.getTime())) return "";
+  return of(`leaf ${part}`, (l) => new Intl.DateTimeFormat(l, { [part]: part === "day" ? "numeric" : "short" })).format(d).replace(".", "");
+}
+
 /** @param {number} ms */
 export const time = (ms) => of("time", (l) => new Intl.DateTimeFormat(l, { timeStyle: "medium" })).format(new Date(ms));
 

@@ -403,6 +403,8 @@ export interface FormatStore {
   number(n: number): string;
   /** Date and time of an event; "" for what is no date. */
   day(iso: string): string;
+  /** One part of an event's day, as for a calendar leaf: "14", "jun", "vie". */
+  datePart(iso: string, part: "day" | "month" | "weekday"): string;
   /** Time of day with seconds, of a ms. */
   time(ms: number): string;
   /** What is left, as m:ss; rounded up, never negative. */
