@@ -88,9 +88,9 @@ const STEPS = {
   buy_answer(o, a, c) {
     if (o.state !== "buying") return o;
     const told = heardOf(o, a);
-    if (a.ok && a.data.status === "ACCEPTED_ASYNC") return queued({ ...told, tx: txOf(a) ?? o.tx }, c);
+    if (a.ok && a.data.status === "ACCEPTED_ASYNC") return queued(told, c);
     if (!a.ok && a.outcome === "none" && a.code === "purchase_rejected") return final(told, "rejected", String(a.data.reason ?? a.code));
-    if (a.ok || a.outcome !== "none" || o.doubt) return unknown({ ...told, tx: txOf(a) ?? o.tx, note: noteOf(a) }, a, c);
+    if (a.ok || a.outcome !== "none" || o.doubt) return unknown({ ...told, note: noteOf(a) }, a, c);
     // From here on: this request did nothing, and it is the only one.
     if (a.code === "lock_lapsed" || a.code === "no_lock" || a.code === "not_owner") return { ...final(told, "lapsed"), note: a.code };
     const later = a.status === 503 || a.status === 429;
@@ -181,9 +181,6 @@ const isHeld = (o) => o.state === "held" || o.state === "waiting";
 
 /** @param {Answer} a */
 const isLock = (a) => typeof a.data.lock_id === "string" && a.data.lock_id !== "" && a.data.expires_in_seconds >= 0;
-
-/** @param {Answer} a @returns {string | undefined} */
-const txOf = (a) => (typeof a.data.transaction_id === "string" ? a.data.transaction_id : undefined);
 
 /** An ok that does not say what an ok has to say is as good as no answer. @param {Answer} a */
 const noteOf = (a) => (a.ok ? "unreadable" : a.code);
