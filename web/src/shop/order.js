@@ -24,6 +24,9 @@ import { transactionOf } from "./uuid5.js";
 
 /** @typedef {{ now: number, random: () => number }} Context */
 
+/** What to say of a request about a hold when its answer will never come. @type {Partial<Record<Order["busy"], string>>} */
+const LEFT = { extend: "extend_failed", release: "release_failed" };
+
 /** ms between two questions about a purchase in the queue. */
 const FOLLOW = 2000;
 
@@ -86,10 +89,12 @@ const STEPS = {
   },
 
   buy_answer(o, a, c) {
-    if (o.state !== "buying") return o;
+    // Another tab may have taken the question for lost; a good answer is one all the same.
+    if (o.state !== "buying" && o.state !== "unknown") return o;
     const told = heardOf(o, a);
     if (a.ok && a.data.status === "ACCEPTED_ASYNC") return queued(told, c);
     if (!a.ok && a.outcome === "none" && a.code === "purchase_rejected") return final(told, "rejected", String(a.data.reason ?? a.code));
+    if (o.state === "unknown") return o;
     if (a.ok || a.outcome !== "none" || o.doubt) return unknown({ ...told, note: noteOf(a) }, a, c);
     // From here on: this request did nothing, and it is the only one.
     if (a.code === "lock_lapsed" || a.code === "no_lock" || a.code === "not_owner") return { ...final(told, "lapsed"), note: a.code };
@@ -118,7 +123,7 @@ const STEPS = {
   extend_sent: (o) => (isHeld(o) && !o.busy ? { ...o, busy: "extend" } : o),
 
   extend_answer(o, a, c) {
-    if (o.busy !== "extend") return o;
+    if (!isHeld(o)) return o;
     const free = { ...o, busy: /** @type {const} */ ("") };
     if (a.ok && isLock(a) && a.data.lock_id === o.lock) {
       return { ...held(free, a), state: o.state, extensions: o.extensions + 1, note: o.state === "waiting" ? o.note : "" };
@@ -129,7 +134,7 @@ const STEPS = {
   release_sent: (o) => (isHeld(o) && !o.busy ? { ...o, busy: "release" } : o),
 
   release_answer(o, a, c) {
-    if (o.busy !== "release") return o;
+    if (!isHeld(o)) return o;
     return a.status === 204 ? null : holdTrouble({ ...o, busy: "" }, a, c, "release_failed");
   },
 
@@ -154,7 +159,7 @@ const STEPS = {
   /** What was asked when the page went away has no answer now, and may have happened. */
   reloaded(o, _, c) {
     const soon = c.now + c.random() * RETURN;
-    const idle = { ...o, busy: /** @type {const} */ ("") };
+    const idle = { ...o, busy: /** @type {const} */ (""), note: onTop(o, LEFT[o.busy] ?? o.note) };
     switch (o.state) {
       case "locking":
       case "lock_unknown":
@@ -203,6 +208,9 @@ function held(o, a) {
 /** @param {Order} o @param {string} note @returns {Order} */
 const stillHeld = (o, note) => ({ ...o, state: "held", trying: false, attempt: 0, nextTry: 0, note });
 
+/** That the seats may be given back already is not forgotten over a lesser trouble. @param {Order} o @param {string} note */
+const onTop = (o, note) => (isHeld(o) && o.note === "release_failed" ? o.note : note);
+
 /** @param {Order} o @param {Context} c @returns {Order} */
 const queued = (o, c) => ({ ...o, state: "queued", doubt: false, missing: false, trying: false, note: "", attempt: 0,
   nextTry: c.now + around(FOLLOW, 0.2, c.random) });
@@ -227,5 +235,5 @@ function holdTrouble(o, a, c, note) {
   if (none && (a.code === "lock_lapsed" || a.code === "no_lock")) return { ...final(o, "lapsed"), note: a.code };
   // Somebody is buying with this lock, and that can only be us.
   if (none && a.code === "lock_in_use") return unknown({ ...o, note: a.code }, a, c);
-  return { ...o, note: none && a.status === 401 ? a.code : note };
+  return { ...o, note: onTop(o, none && a.status === 401 ? a.code : note) };
 }

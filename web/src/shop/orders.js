@@ -100,6 +100,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
    * @returns {boolean} whether it meant anything
    */
   function happen(key, e, parting) {
+    adopt(key);
     const before = peek(key);
     const next = before && step(before, e, context());
     if (!before || next === before) return false;
@@ -121,7 +122,6 @@ export function createOrders(world, session, basket, seats, catalogue) {
     const known = peek(key);
     if (!known) return refused("no_order");
     if (!isMineNow(known)) return refused(session.session.peek() ? "other_person" : "enter_first");
-    adopt(key); // another tab may have sent it a moment ago
     if (!happen(key, { type: `${what}_sent` })) return refused("one_moment");
     return sent(/** @type {Order} */ (peek(key)), what);
   }
@@ -140,9 +140,8 @@ export function createOrders(world, session, basket, seats, catalogue) {
   /** @param {Order} o */
   const isMineNow = (o) => session.session.peek()?.user.id === o.user;
 
-  /** What another tab knows of an order, unless this one is waiting for an answer about it. @param {string} key */
+  /** What is kept is what any tab knew last: an answer to this one may find the order further than it was. @param {string} key */
   function adopt(key) {
-    if (flying.get(key)) return;
     const kept = read(KEPT + key);
     if (kept && JSON.stringify(kept) !== JSON.stringify(peek(key))) put(kept);
   }
@@ -188,7 +187,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
     if (!at.startsWith(KEPT)) return;
     const key = at.slice(KEPT.length);
     if (read(at)) adopt(key);
-    else if (!flying.get(key)) forget(key);
+    else forget(key);
     plan();
   });
 

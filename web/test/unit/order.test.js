@@ -40,8 +40,8 @@ const ORDERS = [
   order("buying", { doubt: true }),
   order("buying", { doubt: true, missing: true }),
   order("waiting", { trying: true, attempt: 1, note: "queue_unavailable", nextTry: NOW + 1 }),
-  order("waiting", { trying: true, attempt: 1, until: NOW - 1 }),
-  order("waiting", { trying: true, attempt: 1, busy: "extend" }),
+  order("waiting", { trying: true, attempt: 1, until: NOW - 1, nextTry: NOW + 1 }),
+  order("waiting", { trying: true, attempt: 1, busy: "extend", nextTry: NOW + 1 }),
   order("unknown", { doubt: true, nextTry: NOW + 1 }),
   order("unknown", { doubt: true, busy: "ask" }),
   order("unknown", { doubt: true, missing: true, nextTry: NOW + 1 }),
@@ -168,7 +168,7 @@ describe("laws of the whole table", () => {
   test("an order goes without a trace only when nothing is held or bought for sure", () => everywhere((o, e, next, a) => {
     if (next !== null) return true;
     if (e.type === "lock_answer") return (o.state === "locking" || o.state === "lock_unknown") && a?.outcome === "none";
-    if (e.type === "release_answer") return o.busy === "release" && a?.status === 204;
+    if (e.type === "release_answer") return (o.state === "held" || o.state === "waiting") && a?.status === 204;
     return e.type === "dismiss" || (e.type === "give_up" && o.state === "lock_unknown");
   }));
 
