@@ -2,7 +2,7 @@
 // person leaves or the server says 401; what was picked or bought is not its
 // business and stays.
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { world as theWorld } from "../shared/store.js";
 import { call as theCall, outcomeOf, refused } from "./api.js";
 
@@ -67,8 +67,10 @@ export function createSession(world, call) {
       const a = await call(method, path, { ...request, token });
       const who = session.peek();
       if (a.status === 401 && who && who.token === token) {
-        end();
-        ended.value = { kind: who.kind, name: who.user.name, email: who.user.email };
+        batch(() => { // nobody may take it for a leaving
+          end();
+          ended.value = { kind: who.kind, name: who.user.name, email: who.user.email };
+        });
       }
       return a;
     },
