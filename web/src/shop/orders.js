@@ -48,7 +48,7 @@ const BY_ITSELF = { lock_unknown: "lock", waiting: "buy", unknown: "status", que
  * @param {import("../shared/store.js").World} world
  * @param {Pick<typeof theSession, "session" | "ended" | "send">} session
  * @param {Pick<typeof theBasket, "basket" | "pick" | "hand" | "reconcile">} basket
- * @param {Pick<typeof theSeats, "map" | "onMap" | "askNow">} seats
+ * @param {Pick<typeof theSeats, "map" | "onMap">} seats
  * @param {Pick<typeof theCatalogue, "events" | "event">} catalogue
  */
 export function createOrders(world, session, basket, seats, catalogue) {
@@ -250,9 +250,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
     async pickAgain(key) {
       const o = peek(key);
       if (!o || !NOT_OURS.has(o.state)) return 0;
-      const answer = answerOf(seats.map(o.event));
-      seats.askNow(o.event);
-      await answer;
+      await answerOf(seats.map(o.event));
       basket.pick(o.event, o.seats);
       return basket.basket.peek().seats.length;
     },

@@ -73,29 +73,6 @@ describe("the catalogues", () => {
   });
 });
 
-describe("the components", () => {
-  const drawn = sources.filter(({ f }) => f.endsWith(".jsx"));
-
-  test("say nothing that is not in the catalogues", () => {
-    const literal = drawn.flatMap(({ f, text }) => [
-      ...text.matchAll(/>([^<>{}=;()]*\p{L}{2,}[^<>{}=;()]*)<\//gu),
-      ...text.matchAll(/\b(?:aria-label|aria-description|title|placeholder|alt)="([^"]*\p{L}[^"]*)"/gu),
-    ].map((m) => `${f}: ${m[1].trim()}`));
-    assert.deepEqual(literal, []);
-  });
-
-  test("leave no sentence unsaid", () => {
-    const asked = sources.flatMap(({ text }) => [...text.matchAll(/"(\w+(?:\.\w+)+)"|\bt\("(\w+)"/g)].map((m) => m[1] ?? m[2]));
-    const shapes = sources.flatMap(({ text }) => [...text.matchAll(/`([\w.]*\$\{[^`]*)`/g)]
-      .map((m) => m[1].replace(/\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}/g, "\0"))
-      .filter((shape) => /^[\w.\0]+$/.test(shape) && /\w\./.test(shape))
-      .map((shape) => new RegExp(`^${shape.replaceAll(".", "\\.").replaceAll("\0", "[\\w.]+")}$`)));
-    const used = (/** @type {string} */ k) => asked.includes(k) || shapes.some((shape) => shape.test(k));
-    const unsaid = Object.keys(es).filter((k) => !used(k) && !used(k.replace(/\.(one|other)$/, "")));
-    assert.deepEqual(unsaid, []);
-  });
-});
-
 describe("guarded words", () => {
   /** Whatever is said of an order in these states, by the parts of its key. */
   const queued = /(^|[._])(queued|waiting|buying)([._]|$)/;

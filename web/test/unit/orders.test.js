@@ -2,13 +2,11 @@
 // plays hundreds of buyers with bad luck and holds every word that their page
 // says against what the box office knows.
 
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createBasket } from "../../src/shop/basket.js";
-import { createCatalogue } from "../../src/shop/catalogue.js";
 import { createOrders } from "../../src/shop/orders.js";
-import { createSeats } from "../../src/shop/seats.js";
 import { createSession } from "../../src/shop/session.js";
 import { transactionOf } from "../../src/shop/uuid5.js";
 import { createBox } from "./box.js";
@@ -32,7 +30,7 @@ function open({ browser = createBrowser(), now, seed, call } = {}) {
   const session = createSession(played.world, line);
   const map = { value: { value: hall(["ffff", "ffff"]) } };
   /** @type {any} */
-  const seats = { map: () => ({ peek: () => map.value, get value() { return map.value; } }), onMap() {}, askNow() {} };
+  const seats = { map: () => ({ peek: () => map.value, get value() { return map.value; } }), onMap() {} };
   const basket = createBasket(played.world, seats);
   /** @type {any} */
   const catalogue = { events: signal({}), event: () => signal({ value: { name: "Concierto" } }) };
@@ -126,33 +124,6 @@ describe("from the basket to the ticket", () => {
     assert.equal(p.first().state, "held");
     await p.advance(1000);
     assert.equal(p.first().state, "lapsed");
-  });
-
-  test("the same seats again: those that are still free, by a fresh map", async () => {
-    const browser = createBrowser();
-    browser.storage.set("eventflow.session", JSON.stringify(PASS));
-    const played = createWorld({ browser });
-    const server = createServer(played);
-    const session = createSession(played.world, server.call);
-    const seats = createSeats(played.world, server.call);
-    const basket = createBasket(played.world, seats);
-    const orders = createOrders(played.world, session, basket, seats, createCatalogue(played.world, server.call));
-    const stop = effect(() => void seats.map(999).value);
-    await played.advance(0);
-    await server.asked().answer(ok(hall(["ffff"])));
-    basket.pick(999, ["A-1", "A-2"]);
-    orders.hold();
-    await server.asked().answer(lock());
-    stop();
-    await played.advance(120_000);
-    assert.equal(orders.orders.peek()[0].state, "lapsed");
-    const found = orders.pickAgain(orders.orders.peek()[0].key);
-    await played.advance(0);
-    await server.asked().answer(ok(hall(["fsff"])));
-    assert.equal(await found, 1);
-    assert.deepEqual(basket.basket.peek().seats.map((s) => s.id), ["A-1"]);
-    await played.advance(60_000);
-    assert.equal(server.open().length, 0, "nobody looks at the map any more");
   });
 
   test("given back: gone, and said so", async () => {

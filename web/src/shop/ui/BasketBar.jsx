@@ -9,9 +9,11 @@ import { current, hold, orders } from "../orders.js";
 import { route } from "../route.js";
 import { map, nearest } from "../seats.js";
 import { session } from "../session.js";
+import { ActButton } from "./ActButton.jsx";
 import { Countdown, ShortNotice } from "./Countdown.jsx";
 import { openEnter } from "./enter.js";
 import { Icon } from "./Icon.jsx";
+import { useKeptFocus } from "./keepFocus.js";
 import { Next } from "./Known.jsx";
 import { ORDER_LOOK } from "./look.js";
 import { actsFor } from "./orderActions.js";
@@ -25,25 +27,30 @@ import { say } from "./say.js";
 const asking = signal(false);
 
 export function BasketBar() {
+  /** @type {import("preact").RefObject<HTMLElement | null>} */
+  const bar = useKeptFocus();
   const { page } = route.value;
-  if (page !== "events" && page !== "event") return null;
   const order = current.value;
   const open = orders.value.find((o) => o.state === "unknown" || o.state === "queued");
   const { seats, lost } = basket.value;
-  if (order) return <OrderBar order={order} />;
-  if (seats.length || lost.length) return <PickedBar />;
-  if (open) return <OpenBar order={open} />;
-  return null;
+  if (page !== "events" && page !== "event") return null;
+  const shown = order ?? (seats.length || lost.length ? undefined : open);
+  if (!shown && !seats.length && !lost.length) return null;
+  return (
+    <aside ref={bar} tabIndex={-1} class="bar" aria-label={t("bar.label")} data-tone={shown ? ORDER_LOOK[shown.state].tone : "queued"} data-state={shown?.state ?? "picked"}>
+      {shown ? <OrderRow order={shown} /> : <PickedRow />}
+    </aside>
+  );
 }
 
-function PickedBar() {
+function PickedRow() {
   const { event, seats, total, lost } = basket.value;
   const ids = seats.map((s) => s.id);
   const no = refusal.value;
   const gone = no ? lost.filter((id) => !no.seats.includes(id)) : lost;
   const away = route.value.page !== "event" || route.value.id !== event;
   return (
-    <aside class="bar" aria-label={t("bar.label")} data-tone="queued">
+    <>
       {gone.length > 0 && <p class="bar-note" data-tone="lost"><Icon name="cross" />{t("basket.lost", { seats: list(gone) })}</p>}
       {no && <p class="bar-note" data-tone="lost"><Icon name="cross" /><span>{refusalSentence(no)} {no.seats.length > 0 && <Instead event={event} taken={no.seats} ids={ids} />}</span></p>}
       {seats.length > 0 && <div class="bar-row">
@@ -56,7 +63,7 @@ function PickedBar() {
           <button type="button" class="btn btn-main" data-act="hold" aria-disabled={asking.value || undefined} onClick={wantHold}>{t(asking.value ? "do.wait" : "do.hold")}</button>
         </p>
       </div>}
-    </aside>
+    </>
   );
 }
 
@@ -95,44 +102,26 @@ async function holdNow() {
   if (outcome.code === "unauthorized") openEnter({ then: () => void holdNow(), why: "enter.why_again" });
 }
 
-/** @param {{order: Order}} props */
-function OrderBar({ order: o }) {
-  const { tone, glyph } = ORDER_LOOK[o.state];
+/** An order that must be finished first, or one whose end is open: nothing hangs on it here, but it is not forgotten. @param {{order: Order}} props */
+function OrderRow({ order: o }) {
+  const { glyph } = ORDER_LOOK[o.state];
   const timed = o.state === "held" || o.state === "waiting";
+  const followed = o.state === "unknown" || o.state === "queued";
   return (
-    <aside class="bar" aria-label={t("bar.label")} data-tone={tone} data-state={o.state}>
+    <>
       {o.state === "held" && <ShortNotice until={o.until} />}
       <div class="bar-row">
         <p class="bar-what">
           <span class="bar-state"><span class="disc disc-small"><Icon name={glyph} /></span>{t(`order.${o.state}.title`)}</span>
           <span class="bar-total"><span class="bar-seats">{o.seats.join(", ")}</span> · <strong>{money(o.amount)}</strong></span>
-          {o.nextTry > 0 && <span class="bar-total"><Next at={o.nextTry} say={o.state === "waiting" ? "order.next_try" : "order.next_ask"} /></span>}
+          {o.nextTry > 0 && !followed && <span class="bar-total"><Next at={o.nextTry} say={o.state === "waiting" ? "order.next_try" : "order.next_ask"} /></span>}
         </p>
         {timed && <Countdown until={o.until} span={o.span} />}
         <p class="acts">
-          {actsFor(o).toReversed().map((a) => (
-            <button type="button" key={a.name} class={`btn ${a.main ? "btn-main" : "btn-quiet"}`} data-act={a.name} aria-disabled={o.busy !== "" || undefined}
-              onClick={() => { if (!o.busy) a.act(); }}>{a.short ?? a.label}</button>
-          ))}
-          {o.tx && o.state !== "held" && <a class="btn btn-quiet" href={`/p/${o.tx}`}>{t("do.see")}<Icon name="next" /></a>}
+          {!followed && actsFor(o).toReversed().map((a) => <ActButton key={a.name} act={a} order={o} quiet />)}
+          {o.tx && o.state !== "held" && <a class={`btn ${followed ? "" : "btn-quiet"}`} href={`/p/${o.tx}`}>{t("do.see")}<Icon name="next" /></a>}
         </p>
       </div>
-    </aside>
-  );
-}
-
-/** A purchase whose end is open: nothing hangs on this page, but it is not forgotten. @param {{order: Order}} props */
-function OpenBar({ order: o }) {
-  const { tone, glyph } = ORDER_LOOK[o.state];
-  return (
-    <aside class="bar" aria-label={t("bar.label")} data-tone={tone} data-state={o.state}>
-      <div class="bar-row">
-        <p class="bar-what">
-          <span class="bar-state"><span class="disc disc-small"><Icon name={glyph} /></span>{t(`order.${o.state}.title`)}</span>
-          <span class="bar-total">{o.seats.join(", ")}</span>
-        </p>
-        <p class="acts"><a class="btn" href={`/p/${o.tx}`}>{t("do.see")}<Icon name="next" /></a></p>
-      </div>
-    </aside>
+    </>
   );
 }

@@ -9,7 +9,8 @@ export const SHORT = 60_000;
 
 /** @param {{until: number, span: number}} props */
 export function Countdown({ until, span }) {
-  const left = Math.max(0, until - now.value);
+  // The second hand may be a second behind: never more than was given.
+  const left = Math.max(0, Math.min(span, until - now.value));
   return (
     <span class="countdown" data-tone={left <= SHORT ? "slow" : "queued"}>
       <span class="countdown-time" role="timer" aria-live="off" aria-label={t("hold.left", { left: countdownWords(left) })}>{countdown(left)}</span>

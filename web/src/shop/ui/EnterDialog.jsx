@@ -21,13 +21,13 @@ export function EnterDialog() {
   const outside = (e) => { if (e.target === dialog.current) closeEnter(); };
   return (
     <dialog ref={dialog} class="door" aria-labelledby="door-title" onClose={closeEnter} onClick={outside}>
-      {open && <Door wish={open} />}
+      {open && <Door wish={open} close={() => dialog.current?.close()} />}
     </dialog>
   );
 }
 
-/** @param {{wish: import("./enter.js").Door}} props */
-function Door({ wish }) {
+/** @param {{wish: import("./enter.js").Door, close: () => void}} props */
+function Door({ wish, close }) {
   const [way, setWay] = useState(/** @type {Way} */ ("guest"));
   const [refusal, setRefusal] = useState("");
   const [busy, setBusy] = useState(false);
@@ -43,7 +43,7 @@ function Door({ wish }) {
     const outcome = await enter(way, new FormData(form.current));
     setBusy(false);
     if (outcome.ok) {
-      closeEnter();
+      close(); // first, so that the focus is back where it was before anything else happens
       wish.then?.();
       return;
     }
@@ -57,7 +57,7 @@ function Door({ wish }) {
     <div class="door-in">
       <div class="door-head">
         <h2 id="door-title">{t(`enter.title.${way}`)}</h2>
-        <button type="button" class="round" aria-label={t("enter.close")} onClick={closeEnter}><Icon name="cross" /></button>
+        <button type="button" class="round" aria-label={t("enter.close")} onClick={close}><Icon name="cross" /></button>
       </div>
       <p class="muted">{t(wish.why ?? `enter.say.${way}`)}</p>
       <form ref={form} class="fields" onSubmit={submit}>

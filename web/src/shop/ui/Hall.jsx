@@ -60,12 +60,13 @@ function Grid({ section, id, stop, look, changed }) {
   const known = all.some((x) => x.id === stop);
   const first = (all.find((x) => x.state === "free") ?? all[0])?.id;
   const free = all.filter((x) => x.state === "free").length;
+  const unsure = all.some((x) => look(x) === "maybe");
   return (
     <section class="section">
       <h2 class="section-head" id={id}>
         <span class="section-name">{sectionName(section.name)}</span>
         <span class="section-price">{money(section.price_cents)}</span>
-        <span class="section-free">{t("hall.free", { n: number(free) })}</span>
+        <span class="section-free">{t(unsure ? "hall.maybe" : "hall.free", { n: number(free) })}</span>
       </h2>
       <table class="grid" role="grid" aria-labelledby={id} aria-describedby="hall-keys">
         <tbody role="rowgroup">

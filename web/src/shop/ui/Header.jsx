@@ -82,7 +82,7 @@ function Who() {
   return (
     <div class="who">
       <span class="who-name"><Icon name="user" /><span class="sr-only">{t(`who.${who.kind}`)}</span> <span class="who-cut">{who.user.name}</span></span>
-      <button type="button" class="btn btn-quiet" onClick={() => { leave(); say("who", t("who.left"), { show: true }); }}>{t("who.leave")}</button>
+      <button type="button" class="btn btn-quiet" onClick={() => { leave(); say("who", t("who.left"), { show: true }); }}><span class="who-leave">{t("who.leave")}</span><Icon name="exit" /></button>
     </div>
   );
 }

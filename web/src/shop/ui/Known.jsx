@@ -26,9 +26,9 @@ export function Freshness({ known }) {
       <Icon name={old ? "clock" : "check"} />
       <span>
         <strong>{t(known.remembered ? "fresh.remembered" : known.source === "cache" ? "fresh.cache" : "fresh.database")}</strong>
-        {", "}{ago(ageOf(known))}
-        {known.stale && <> · {t("fresh.stale")}</>}
-        {known.node && <span class="muted"> · {t("fresh.node", { node: known.node })}</span>}
+        {", "}<span class="whole">{ago(ageOf(known))}</span>
+        {known.stale && <> · <span class="whole">{t("fresh.stale")}</span></>}
+        {known.node && <span class="muted"> · <span class="whole">{t("fresh.node", { node: known.node })}</span></span>}
       </span>
     </p>
   );
@@ -57,7 +57,7 @@ export function TroubleBanner({ trouble, title, say, onAsk }) {
 
 /** @param {{ms: number}} props */
 function Since({ ms }) {
-  return <span>{t("trouble.since", { ago: ago(now.value - ms) })}</span>;
+  return <span>{t("trouble.since", { span: span(now.value - ms) })}</span>;
 }
 
 /** When the page tries again by itself. @param {{at: number, say?: string}} props */

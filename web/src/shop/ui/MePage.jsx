@@ -7,15 +7,18 @@ import { mine, orders } from "../orders.js";
 import { session } from "../session.js";
 import { openEnter } from "./enter.js";
 import { Icon } from "./Icon.jsx";
+import { useKeptFocus } from "./keepFocus.js";
 import { Freshness, Notice, TroubleBanner } from "./Known.jsx";
 import { ORDER_LOOK } from "./look.js";
 import { OrderCard } from "./OrderCard.jsx";
 import { Title } from "./Title.jsx";
 
 export function MePage() {
+  /** @type {import("preact").RefObject<HTMLDivElement | null>} */
+  const page = useKeptFocus();
   const here = orders.value;
   return (
-    <div class="page page-narrow">
+    <div ref={page} tabIndex={-1} class="page page-narrow">
       <Title>{t("nav.me")}</Title>
       {here.length === 0 && <div class="empty"><p class="lead">{t("me.none")}</p><p><a class="btn btn-main" href="/">{t("nav.events")}</a></p></div>}
       {here.length > 0 && <section aria-labelledby="me-here">

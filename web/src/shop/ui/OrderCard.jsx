@@ -6,8 +6,10 @@ import { now } from "../../shared/clock.js";
 import { ago, countdown, list, money } from "../../shared/format.js";
 import { codeSentence, has, t } from "../../shared/i18n.js";
 import { isMine } from "../orders.js";
+import { ActButton } from "./ActButton.jsx";
 import { Countdown, ShortNotice } from "./Countdown.jsx";
 import { Icon } from "./Icon.jsx";
+import { useKeptFocus } from "./keepFocus.js";
 import { Next } from "./Known.jsx";
 import { ORDER_LOOK, WORKING } from "./look.js";
 import { actsFor } from "./orderActions.js";
@@ -20,11 +22,13 @@ const LOADED = Date.now();
 
 /** @param {{order: Order, large?: boolean}} props `large`: it is what the page is about */
 export function OrderCard({ order: o, large = false }) {
+  /** @type {import("preact").RefObject<HTMLElement | null>} */
+  const card = useKeptFocus();
   const { tone, glyph } = ORDER_LOOK[o.state];
   const Heading = large ? "h2" : "h3";
   const acts = actsFor(o);
   return (
-    <article class={`order ${large ? "order-large" : ""}`} data-tone={tone} data-state={o.state} aria-busy={WORKING.has(o.state)}>
+    <article ref={card} tabIndex={-1} class={`order ${large ? "order-large" : ""}`} data-tone={tone} data-state={o.state} aria-busy={WORKING.has(o.state)}>
       <span class="disc"><Icon name={glyph} /></span>
       <div class="order-body">
         <Heading class="order-title">{t(`order.${o.state}.title`)}</Heading>
@@ -41,12 +45,7 @@ export function OrderCard({ order: o, large = false }) {
         <When order={o} />
         {!isMine(o) && <p class="order-note">{t("order.not_yours", { name: o.userName })}</p>}
         <p class="acts">
-          {acts.map((a) => (
-            <button type="button" key={a.name} class={`btn ${a.main ? "btn-main" : ""}`} data-act={a.name} aria-disabled={o.busy !== "" || undefined}
-              onClick={() => { if (!o.busy) a.act(); }}>
-              {a.glyph && <Icon name={a.glyph} />}{a.label}
-            </button>
-          ))}
+          {acts.map((a) => <ActButton key={a.name} act={a} order={o} />)}
           {!large && o.tx && <a class="btn btn-quiet" href={`/p/${o.tx}`}>{t("do.see")}<span class="sr-only"> {list(o.seats)}</span><Icon name="next" /></a>}
         </p>
       </div>
@@ -56,7 +55,7 @@ export function OrderCard({ order: o, large = false }) {
 
 /** @param {{order: Order}} props */
 function Sentence({ order: o }) {
-  if (o.state === "waiting") return <>{t("order.waiting.say", { left: countdown(o.until - now.value) })}</>;
+  if (o.state === "waiting") return <>{t("order.waiting.say", { left: countdown(Math.min(o.span, o.until - now.value)) })}</>;
   if (o.state === "unknown" && o.missing) return <>{t("order.unknown.missing")}</>;
   if (o.state === "rejected") return <>{codeSentence(o.reason)} {t("order.rejected.say")}</>;
   return <>{t(`order.${o.state}.say`)}</>;

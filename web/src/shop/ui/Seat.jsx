@@ -22,7 +22,7 @@ export function Seat({ id, row, price, look, stop, fresh, bend }) {
         aria-pressed={look === "picked"} aria-disabled={taken || look === "mine"}
         aria-label={t("seat.name", { row, n, price: money(price), state: t(`state.${look}`) })}>
         {!taken && <span class="no">{n}</span>}
-        {glyph && <Icon key={look} name={glyph} class={taken ? "seat-glyph" : "seat-badge"} />}
+        {glyph && look !== "maybe" && <Icon key={look} name={glyph} class={taken ? "seat-glyph" : "seat-badge"} />}
       </button>
     </td>
   );

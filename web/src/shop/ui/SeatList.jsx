@@ -47,7 +47,7 @@ function ListRow({ row, price, look, onPress }) {
                 aria-disabled={!["free", "maybe", "picked"].includes(x.look)} onClick={() => onPress(x.id)}
                 aria-label={t("seat.name", { row: row.name, n, price: money(price), state: t(`state.${x.look}`) })}>
                 <span class="no">{n}</span>
-                {SEAT_GLYPH[x.look] && <Icon key={x.look} name={SEAT_GLYPH[x.look]} class="seat-badge" />}
+                {SEAT_GLYPH[x.look] && x.look !== "maybe" && <Icon key={x.look} name={SEAT_GLYPH[x.look]} class="seat-badge" />}
               </button>
             </li>
           );
