@@ -313,7 +313,10 @@ export interface MyPurchases extends Known<ServerPurchase[]> {
 export interface OrdersStore {
   /** Every order this browser remembers, the newest first. */
   orders: ReadonlySignal<Order[]>;
-  /** The one that must be finished or given up before another is begun: locking, lock_unknown, held, buying, waiting. */
+  /**
+   * The one that must be finished or given up before another is begun: locking, lock_unknown, held, buying, waiting.
+   * Never somebody else's, once another person has entered.
+   */
   current: ReadonlySignal<Order | undefined>;
   /** The order that left the list last, to be said once; null before any has. */
   farewell: ReadonlySignal<Farewell | null>;
@@ -344,7 +347,10 @@ export interface OrdersStore {
   sendAgain(key: string): Promise<Outcome>;
   /** lapsed, rejected: asks for the map and puts those of the seats that are free into the basket. Resolves to how many. */
   pickAgain(key: string): Promise<number>;
-  /** Takes it off this browser's list. confirmed, rejected, lapsed; unknown only when missing. */
+  /**
+   * Takes it off this browser's list. confirmed, rejected, lapsed; unknown only when missing; somebody else's in every
+   * state, once another person has entered: nobody can be told how it ends.
+   */
   dismiss(key: string): void;
 
   /** Reading it keeps it up to date. The same signal for the same tx, always. */

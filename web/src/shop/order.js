@@ -18,7 +18,7 @@ import { transactionOf } from "./uuid5.js";
  *
  * @typedef {{ type: "lock_sent" | "buy_sent" | "status_sent" | "extend_sent" | "release_sent" }} Sent
  * @typedef {{ type: "lock_answer" | "buy_answer" | "status_answer" | "extend_answer" | "release_answer", answer: Answer }} Answered
- * @typedef {{ type: "cancel" | "give_up" | "dismiss" | "clock" | "reloaded" | "resume" }} Other
+ * @typedef {{ type: "cancel" | "give_up" | "dismiss" | "disown" | "clock" | "reloaded" | "resume" }} Other
  * @typedef {Sent | Answered | Other} Event
  */
 
@@ -146,6 +146,9 @@ const STEPS = {
   give_up: (o) => (o.state === "lock_unknown" ? null : o),
 
   dismiss: (o) => (o.state === "confirmed" || o.state === "rejected" || o.state === "lapsed" || (o.state === "unknown" && o.missing) ? null : o),
+
+  /** Somebody else has entered, whom the server will never tell how it ended. */
+  disown: (o) => (isAsking(o) ? o : null),
 
   // While an extension is on its way the hold may just have got more time.
   clock: (o, _, c) => (isHeld(o) && !o.busy && c.now >= o.until ? final(o, "lapsed") : o),

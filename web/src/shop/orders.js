@@ -55,7 +55,8 @@ export function createOrders(world, session, basket, seats, catalogue) {
   const context = () => ({ now: world.now(), random: world.random });
   const list = signal(restore());
   const farewell = signal(/** @type {Farewell | null} */ (null));
-  const current = computed(() => list.value.find((o) => OPEN.has(o.state)));
+  // Somebody else's hold cannot be finished here, so nobody has to wait for it.
+  const current = computed(() => list.value.find((o) => OPEN.has(o.state) && (!session.session.value || isMine(o))));
   /** Orders with a request of this tab on its way. @type {Map<string, number>} */
   const flying = new Map();
   let stop = () => {};
@@ -255,7 +256,11 @@ export function createOrders(world, session, basket, seats, catalogue) {
       return basket.basket.peek().seats.length;
     },
     /** @param {string} key */
-    dismiss(key) { happen(key, { type: "dismiss" }, { why: "dismissed" }); },
+    dismiss(key) {
+      const o = peek(key);
+      const foreign = o && session.session.peek() && !isMineNow(o);
+      happen(key, { type: foreign ? "disown" : "dismiss" }, { why: "dismissed" });
+    },
   };
 }
 

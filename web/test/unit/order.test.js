@@ -92,7 +92,7 @@ const ANSWERS = [
 
 const ANSWERED = /** @type {const} */ (["lock_answer", "buy_answer", "status_answer", "extend_answer", "release_answer"]);
 const BARE = /** @type {const} */ (["lock_sent", "buy_sent", "status_sent", "extend_sent", "release_sent",
-  "cancel", "give_up", "dismiss", "clock", "resume", "reloaded"]);
+  "cancel", "give_up", "dismiss", "disown", "clock", "resume", "reloaded"]);
 
 /** @type {Event[]} */
 const EVENTS = [...BARE.map((type) => ({ type })), ...ANSWERED.flatMap((type) => ANSWERS.map((a) => ({ type, answer: a })))];
@@ -135,7 +135,7 @@ describe("laws of the whole table", () => {
 
   test("a doubt about a purchase ends in queued, confirmed or rejected, or with the person", () => everywhere((o, e, next) => {
     if (!o.doubt || (o.state !== "unknown" && o.state !== "buying")) return true;
-    if (next === null) return e.type === "dismiss" && o.missing;
+    if (next === null) return e.type === "disown" || (e.type === "dismiss" && o.missing);
     return ["queued", "confirmed", "rejected"].includes(next.state) || (next.doubt && ["unknown", "buying"].includes(next.state));
   }));
 
@@ -148,11 +148,11 @@ describe("laws of the whole table", () => {
     return !mayHave || (next !== null && ["unknown", "queued"].includes(next.state));
   }));
 
-  test("accepted is accepted: queued becomes confirmed or rejected, or stays", () => everywhere((o, _e, next) =>
-    o.state !== "queued" || (next !== null && ["queued", "confirmed", "rejected"].includes(next.state))));
+  test("accepted is accepted: queued becomes confirmed or rejected, or stays", () => everywhere((o, e, next) =>
+    o.state !== "queued" || (next === null ? e.type === "disown" : ["queued", "confirmed", "rejected"].includes(next.state))));
 
   test("what is final stays until it is taken off the list", () => everywhere((o, e, next) =>
-    !FINAL.includes(o.state) || (next === null ? e.type === "dismiss" : next === o || (e.type === "reloaded" && next.state === o.state))));
+    !FINAL.includes(o.state) || (next === null ? /dis(miss|own)/.test(e.type) : next === o || (e.type === "reloaded" && next.state === o.state))));
 
   test("held is said only of a hold that the server gave, or of one that nothing was bought with", () => everywhere((o, e, next, a) => {
     if (next?.state !== "held" || o.state === "held") return true;
@@ -169,7 +169,7 @@ describe("laws of the whole table", () => {
     if (next !== null) return true;
     if (e.type === "lock_answer") return (o.state === "locking" || o.state === "lock_unknown") && a?.outcome === "none";
     if (e.type === "release_answer") return (o.state === "held" || o.state === "waiting") && a?.status === 204;
-    return e.type === "dismiss" || (e.type === "give_up" && o.state === "lock_unknown");
+    return e.type === "dismiss" || e.type === "disown" || (e.type === "give_up" && o.state === "lock_unknown");
   }));
 
   test("a refusal that did not look at the seats does not end a doubt about a hold", () => everywhere((o, e, next, a) =>

@@ -259,6 +259,7 @@ describe("401", () => {
     await p.advance(60_000);
     assert.deepEqual([p.server.open().length, p.isMine(p.first())], [0, false]);
 
+    assert.equal(p.current.peek(), undefined, "nobody has to finish what another one began");
     const again = p.session.logIn({ email: "a@b", password: "x" });
     await p.server.asked().answer(ok({ user: { id: "u1", name: "Ana" }, token: "u1/t2", expires_at: "2026-05-04T22:00:00Z" }));
     await again;
@@ -266,6 +267,27 @@ describe("401", () => {
     assert.equal(p.server.asked().token, "u1/t2");
     await p.server.asked().answer(standing("confirmed"));
     assert.equal(p.first().state, "confirmed");
+  });
+});
+
+describe("somebody else's order", () => {
+  test("holds up nobody, and can be taken off the list", async () => {
+    const p = await held();
+    const { key } = p.first();
+    assert.equal(p.current.peek()?.key, key);
+    p.session.leave();
+    assert.equal(p.current.peek()?.key, key, "whoever comes back can finish it");
+    p.dismiss(key);
+    assert.equal(p.orders.peek().length, 1);
+    const other = p.session.enterGuest("Eva");
+    await p.server.asked().answer(ok({ user: { id: "u2", name: "Eva" }, token: "u2/t", expires_at: "" }));
+    await other;
+    assert.equal(p.current.peek(), undefined);
+    p.basket.pick(999, ["B-1"]);
+    p.hold();
+    assert.equal(p.server.asked().token, "u2/t");
+    p.dismiss(key);
+    assert.equal(p.byKey(key), undefined);
   });
 });
 

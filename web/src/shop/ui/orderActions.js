@@ -5,6 +5,7 @@ import { money } from "../../shared/format.js";
 import { t } from "../../shared/i18n.js";
 import * as orders from "../orders.js";
 import { go } from "../route.js";
+import { session } from "../session.js";
 import { say } from "./say.js";
 
 /** @typedef {import("../contract.js").Order} Order */
@@ -13,7 +14,8 @@ import { say } from "./say.js";
 /** @param {Order} o @returns {Act[]} */
 export function actsFor(o) {
   const total = money(o.amount);
-  if (!orders.isMine(o)) return ["confirmed", "rejected", "lapsed"].includes(o.state) ? [dismiss(o)] : [];
+  if (!orders.byKey(o.key)) return []; // only the shop knows it: there is nothing here to change
+  if (!orders.isMine(o)) return session.value || ["confirmed", "rejected", "lapsed"].includes(o.state) ? [dismiss(o)] : [];
   switch (o.state) {
     case "lock_unknown": return [
       { name: "ask_lock", label: t("do.ask_lock"), glyph: "refresh", main: true, act: () => void orders.askLock(o.key) },
