@@ -43,6 +43,13 @@ export function createSession(world, call) {
     world.remember(KEPT, undefined);
   }
 
+  // All tabs of a browser are one person.
+  world.onKept((key) => {
+    if (key !== KEPT) return;
+    const next = world.recall(KEPT);
+    session.value = isSession(next) ? next : null;
+  });
+
   return {
     session,
     ended,

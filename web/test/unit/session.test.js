@@ -66,6 +66,16 @@ describe("entering", () => {
   });
 });
 
+test("all tabs of a browser are one person", async () => {
+  const browser = createBrowser();
+  const [a, b] = [open(browser), open(browser)];
+  a.enterGuest("Ana");
+  await a.server.asked().answer(ok(PASS));
+  assert.equal(b.session.peek()?.user.name, "Ana");
+  b.leave();
+  assert.equal(a.session.peek(), null);
+});
+
 describe("leaving", () => {
   test("by one's own will, without a trace", async () => {
     const p = await entered();
