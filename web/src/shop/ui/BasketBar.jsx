@@ -97,7 +97,7 @@ async function holdNow() {
   asking.value = true;
   const outcome = await hold();
   asking.value = false;
-  if (outcome.ok) return;
+  if (outcome.ok || outcome.certainty === "unknown") return; // the order says what is known of it
   say("hold", refusalSentence(outcome), { show: !refusal.peek() });
   if (outcome.code === "unauthorized") openEnter({ then: () => void holdNow(), why: "enter.why_again" });
 }
