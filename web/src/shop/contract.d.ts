@@ -348,6 +348,11 @@ export interface OrdersStore {
   /** lapsed, rejected: asks for the map and puts those of the seats that are free into the basket. Resolves to how many. */
   pickAgain(key: string): Promise<number>;
   /**
+   * lapsed: holds the same seats anew, in one step, if all of them are still free; else `some_gone`, and those that
+   * are free lie in the basket. The lapsed order leaves the list when the new hold is asked for.
+   */
+  holdAgain(key: string): Promise<Outcome>;
+  /**
    * Takes it off this browser's list. confirmed, rejected, lapsed; unknown only when missing; somebody else's in every
    * state, once another person has entered: nobody can be told how it ends.
    */

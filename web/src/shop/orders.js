@@ -48,7 +48,7 @@ const BY_ITSELF = { lock_unknown: "lock", waiting: "buy", unknown: "status", que
  * @param {import("../shared/store.js").World} world
  * @param {Pick<typeof theSession, "session" | "ended" | "send">} session
  * @param {Pick<typeof theBasket, "basket" | "pick" | "hand" | "reconcile">} basket
- * @param {Pick<typeof theSeats, "map" | "onMap">} seats
+ * @param {Pick<typeof theSeats, "map" | "onMap" | "askNow">} seats
  * @param {Pick<typeof theCatalogue, "events" | "event">} catalogue
  */
 export function createOrders(world, session, basket, seats, catalogue) {
@@ -200,6 +200,31 @@ export function createOrders(world, session, basket, seats, catalogue) {
   plan();
   effect(() => { if (session.session.value) resume(); });
 
+  /** @param {string} key */
+  async function pickAgain(key) {
+    const o = peek(key);
+    if (!o || !NOT_OURS.has(o.state)) return 0;
+    const answer = answerOf(seats.map(o.event));
+    seats.askNow(o.event);
+    await answer;
+    basket.pick(o.event, o.seats);
+    return basket.basket.peek().seats.length;
+  }
+
+  /** @returns {Promise<Outcome>} */
+  async function hold() {
+    const who = session.session.peek();
+    const { event, seats: picked, total } = basket.basket.peek();
+    if (!who) return refused("enter_first");
+    if (current.peek()) return refused("finish_first");
+    if (picked.length === 0) return refused("nothing_picked");
+    const o = newOrder({ key: uuid4(), event, eventName: nameOf(event), seats: picked.map((s) => s.id), amount: total,
+      user: who.user.id, userName: who.user.name }, world.now());
+    put(o);
+    save(o);
+    return sent(o, "lock");
+  }
+
   /** @param {number} id */
   const nameOf = (id) => catalogue.event(id).peek().value?.name ?? catalogue.events.peek().value?.find((e) => e.id === id)?.name ?? "";
 
@@ -213,19 +238,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
     isMine,
     ourSeats,
 
-    /** @returns {Promise<Outcome>} */
-    async hold() {
-      const who = session.session.peek();
-      const { event, seats: picked, total } = basket.basket.peek();
-      if (!who) return refused("enter_first");
-      if (current.peek()) return refused("finish_first");
-      if (picked.length === 0) return refused("nothing_picked");
-      const o = newOrder({ key: uuid4(), event, eventName: nameOf(event), seats: picked.map((s) => s.id), amount: total,
-        user: who.user.id, userName: who.user.name }, world.now());
-      put(o);
-      save(o);
-      return sent(o, "lock");
-    },
+    hold,
     /** @param {string} key */
     askLock: (key) => ask(key, "lock"),
     /** @param {string} key */
@@ -247,13 +260,16 @@ export function createOrders(world, session, basket, seats, catalogue) {
     async sendAgain(key) {
       return peek(key)?.state === "unknown" ? ask(key, "buy") : refused("one_moment");
     },
-    /** @param {string} key */
-    async pickAgain(key) {
+    pickAgain,
+    /** @param {string} key @returns {Promise<Outcome>} */
+    async holdAgain(key) {
       const o = peek(key);
-      if (!o || !NOT_OURS.has(o.state)) return 0;
-      await answerOf(seats.map(o.event));
-      basket.pick(o.event, o.seats);
-      return basket.basket.peek().seats.length;
+      if (o?.state !== "lapsed") return refused("one_moment");
+      if (!session.session.peek()) return refused("enter_first");
+      if (current.peek()) return refused("finish_first");
+      if (await pickAgain(key) < o.seats.length) return refused("some_gone");
+      happen(key, { type: "dismiss" });
+      return hold();
     },
     /** @param {string} key */
     dismiss(key) {
@@ -283,6 +299,6 @@ function answerOf(known) {
 const theOrders = createOrders(theWorld, theSession, theBasket, theSeats, theCatalogue);
 
 export const { orders, current, farewell, byKey, byTx, isMine, ourSeats, hold, askLock, giveUp, extend, release, buy, cancel, ask,
-  sendAgain, pickAgain, dismiss } = theOrders;
+  sendAgain, pickAgain, holdAgain, dismiss } = theOrders;
 
 export const { purchase, mine } = createPurchases(theWorld, theSession, theOrders.byTx);

@@ -20,7 +20,7 @@ const spec = readFileSync(from("../system/openapi.yaml"), "utf8");
 
 /** Codes that the page itself gives, from its own modules. */
 const OWN = ["timeout", "network", "unreadable", "reloaded", "extend_failed", "release_failed", "enter_first", "finish_first",
-  "nothing_picked", "one_moment", "other_person", "no_order"];
+  "nothing_picked", "some_gone", "one_moment", "other_person", "no_order"];
 
 afterEach(() => setLang("es"));
 
@@ -70,6 +70,29 @@ describe("the catalogues", () => {
       for (const [, key] of text.matchAll(/\bplural\(\s*"([\w.]+)"/g)) if (!(`${key}.other` in es)) missing.push(`${f}: ${key}.other`);
     }
     assert.deepEqual(missing, []);
+  });
+});
+
+describe("the components", () => {
+  const drawn = sources.filter(({ f }) => f.endsWith(".jsx"));
+
+  test("say nothing that is not in the catalogues", () => {
+    const literal = drawn.flatMap(({ f, text }) => [
+      ...text.matchAll(/>([^<>{}=;()]*\p{L}{2,}[^<>{}=;()]*)<\//gu),
+      ...text.matchAll(/\b(?:aria-label|aria-description|title|placeholder|alt)="([^"]*\p{L}[^"]*)"/gu),
+    ].map((m) => `${f}: ${m[1].trim()}`));
+    assert.deepEqual(literal, []);
+  });
+
+  test("leave no sentence unsaid", () => {
+    const asked = sources.flatMap(({ text }) => [...text.matchAll(/"(\w+(?:\.\w+)+)"|\bt\("(\w+)"/g)].map((m) => m[1] ?? m[2]));
+    const shapes = sources.flatMap(({ text }) => [...text.matchAll(/`([\w.]*\$\{[^`]*)`/g)]
+      .map((m) => m[1].replace(/\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}/g, "\0"))
+      .filter((shape) => /^[\w.\0]+$/.test(shape) && /\w\./.test(shape))
+      .map((shape) => new RegExp(`^${shape.replaceAll(".", "\\.").replaceAll("\0", "[\\w.]+")}$`)));
+    const used = (/** @type {string} */ k) => asked.includes(k) || shapes.some((shape) => shape.test(k));
+    const unsaid = Object.keys(es).filter((k) => !used(k) && !used(k.replace(/\.(one|other)$/, "")));
+    assert.deepEqual(unsaid, []);
   });
 });
 

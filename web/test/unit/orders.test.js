@@ -2,11 +2,13 @@
 // plays hundreds of buyers with bad luck and holds every word that their page
 // says against what the box office knows.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createBasket } from "../../src/shop/basket.js";
+import { createCatalogue } from "../../src/shop/catalogue.js";
 import { createOrders } from "../../src/shop/orders.js";
+import { createSeats } from "../../src/shop/seats.js";
 import { createSession } from "../../src/shop/session.js";
 import { transactionOf } from "../../src/shop/uuid5.js";
 import { createBox } from "./box.js";
@@ -30,7 +32,7 @@ function open({ browser = createBrowser(), now, seed, call } = {}) {
   const session = createSession(played.world, line);
   const map = { value: { value: hall(["ffff", "ffff"]) } };
   /** @type {any} */
-  const seats = { map: () => ({ peek: () => map.value, get value() { return map.value; } }), onMap() {} };
+  const seats = { map: () => ({ peek: () => map.value, get value() { return map.value; } }), onMap() {}, askNow() {} };
   const basket = createBasket(played.world, seats);
   /** @type {any} */
   const catalogue = { events: signal({}), event: () => signal({ value: { name: "Concierto" } }) };
@@ -124,6 +126,60 @@ describe("from the basket to the ticket", () => {
     assert.equal(p.first().state, "held");
     await p.advance(1000);
     assert.equal(p.first().state, "lapsed");
+  });
+
+  /** A lapsed hold of, with the real map behind the basket. */
+  async function lapsed() {
+    const browser = createBrowser();
+    browser.storage.set("eventflow.session", JSON.stringify(PASS));
+    const played = createWorld({ browser });
+    const server = createServer(played);
+    const session = createSession(played.world, server.call);
+    const seats = createSeats(played.world, server.call);
+    const basket = createBasket(played.world, seats);
+    const orders = createOrders(played.world, session, basket, seats, createCatalogue(played.world, server.call));
+    const stop = effect(() => void seats.map(999).value);
+    await played.advance(0);
+    await server.asked().answer(ok(hall(["ffff"])));
+    basket.pick(999, ["A-1", "A-2"]);
+    orders.hold();
+    await server.asked().answer(lock());
+    stop();
+    await played.advance(120_000);
+    assert.equal(orders.orders.peek()[0].state, "lapsed");
+    return { ...played, server, basket, ...orders, key: orders.orders.peek()[0].key };
+  }
+
+  test("the same seats again: those that are still free, by a fresh map", async () => {
+    const p = await lapsed();
+    const found = p.pickAgain(p.key);
+    await p.advance(0);
+    await p.server.asked().answer(ok(hall(["fsff"])));
+    assert.equal(await found, 1);
+    assert.deepEqual(p.basket.basket.peek().seats.map((s) => s.id), ["A-1"]);
+    await p.advance(60_000);
+    assert.equal(p.server.open().length, 0, "nobody looks at the map any more");
+  });
+
+  test("held again in one step, as a new order with a new request", async () => {
+    const p = await lapsed();
+    const done = p.holdAgain(p.key);
+    await p.advance(0);
+    await p.server.asked().answer(ok(hall(["ffff"])));
+    await p.advance(0);
+    assert.deepEqual(p.server.asked().body.seats, ["A-1", "A-2"]);
+    assert.notEqual(p.server.asked().body.request_id, p.key);
+    await p.server.asked().answer(lock(TX));
+    assert.deepEqual([await done, p.orders.peek().map((o) => o.state)], [{ ok: true }, ["held"]]);
+  });
+
+  test("held again only if all of them are free; the others lie in the basket", async () => {
+    const p = await lapsed();
+    const done = p.holdAgain(p.key);
+    await p.advance(0);
+    await p.server.asked().answer(ok(hall(["hfff"])));
+    assert.equal(/** @type {any} */ (await done).code, "some_gone");
+    assert.deepEqual([p.basket.basket.peek().seats.length, p.orders.peek()[0].state, p.server.open().length], [1, "lapsed", 0]);
   });
 
   test("given back: gone, and said so", async () => {
