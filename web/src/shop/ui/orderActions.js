@@ -2,7 +2,8 @@
 // others beside it. It must not know how a button looks.
 
 import { money } from "../../shared/format.js";
-import { t } from "../../shared/i18n.js";
+import { codeSentence, t } from "../../shared/i18n.js";
+import { basket } from "../basket.js";
 import * as orders from "../orders.js";
 import { go } from "../route.js";
 import { session } from "../session.js";
@@ -35,11 +36,8 @@ export function actsFor(o) {
       ...(o.missing ? [{ name: "send_again", label: t("do.send_again"), main: true, act: () => void orders.sendAgain(o.key) }, dismiss(o)] : []),
     ];
     case "queued": return [{ name: "ask", label: t("do.ask_now"), glyph: "refresh", act: () => void orders.ask(o.key) }];
-    case "lapsed":
-    case "rejected": return [
-      { name: "pick_again", label: t(o.state === "lapsed" ? "do.hold_again" : "do.choose_others"), main: true, act: () => void pickAgain(o) },
-      dismiss(o),
-    ];
+    case "lapsed": return [{ name: "hold_again", label: t("do.hold_again"), main: true, act: () => void holdAgain(o) }, dismiss(o)];
+    case "rejected": return [{ name: "pick_again", label: t("do.choose_others"), main: true, act: () => void pickAgain(o) }, dismiss(o)];
     case "confirmed": return [dismiss(o)];
     default: return [];
   }
@@ -81,4 +79,13 @@ async function pickAgain(o) {
   go(`/e/${o.event}`);
   const n = await orders.pickAgain(o.key);
   if (n < o.seats.length) say("pick", t("said.some_gone", { n, all: o.seats.length }), { show: true });
+}
+
+/** One step to the same seats, if nobody has taken any of them meanwhile. @param {Order} o */
+async function holdAgain(o) {
+  go(`/e/${o.event}`);
+  const outcome = await orders.holdAgain(o.key);
+  if (outcome.ok || outcome.certainty === "unknown") return;
+  const n = basket.peek().seats.length;
+  say("pick", outcome.code === "some_gone" ? t("said.some_gone", { n, all: o.seats.length }) : codeSentence(outcome.code), { show: true });
 }
