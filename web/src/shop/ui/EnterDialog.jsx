@@ -1,7 +1,7 @@
 // The door: a nickname is enough; an account is for who wants to come back. The
 // browser's own dialog keeps the focus inside, closes on Escape and gives it back.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { codeSentence, t } from "../../shared/i18n.js";
 import { enterGuest, logIn, register } from "../session.js";
 import { closeEnter, door } from "./enter.js";
@@ -13,7 +13,7 @@ import { say } from "./say.js";
 export function EnterDialog() {
   const open = door.value;
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open && !dialog.current?.open) dialog.current?.showModal();
     if (!open && dialog.current?.open) dialog.current.close();
   }, [open]);
@@ -32,6 +32,7 @@ function Door({ wish, close }) {
   const [refusal, setRefusal] = useState("");
   const [busy, setBusy] = useState(false);
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  // After the dialog has opened, which puts the focus on the first button it finds.
   useEffect(() => { form.current?.querySelector("input")?.focus(); }, [way]);
 
   /** @param {SubmitEvent} e */

@@ -46,17 +46,21 @@ export function EventPage({ id }) {
       <TroubleBanner trouble={seats.trouble} title={t("trouble.seats")} say={t(seats.value ? "trouble.stale_map" : "trouble.nothing")}
         onAsk={() => { askNow(id); askEvents(); }} />
       {seats.value && !seats.holdsKnown && <Notice tone="unknown" glyph="question" title={t("holds.title")}><p>{t("holds.say")}</p></Notice>}
-      {seats.value ? <Choose id={id} known={seats} map={seats.value} /> : !seats.trouble && <div class="hall hall-blank" aria-hidden="true" />}
+      {seats.value ? <Choose id={id} map={seats.value} holdsKnown={seats.holdsKnown} changed={seats.lastChange} /> : !seats.trouble && <div class="hall hall-blank" aria-hidden="true" />}
     </div>
   );
 }
 
-/** @param {{id: number, known: import("../contract.js").KnownSeats, map: import("../contract.js").SeatMap}} props */
-function Choose({ id, known, map: seatMap }) {
+/**
+ * Given only what it draws, so that asking for the map does not draw four hundred seats, only its answer does.
+ *
+ * @param {{id: number, map: import("../contract.js").SeatMap, holdsKnown: boolean, changed: ReadonlyMap<string, unknown>}} props
+ */
+function Choose({ id, map: seatMap, holdsKnown, changed }) {
   const [view, setView] = useState(() => (firstView(seatMap)));
   // The age changes every second, whether that is old only now and then.
   const old = useMemo(() => computed(() => isOld(map(id).value)), [id]);
-  const sure = known.holdsKnown && !old.value;
+  const sure = holdsKnown && !old.value;
   const picked = new Set(basket.value.event === id ? basket.value.seats.map((s) => s.id) : []);
   const ours = ourSeats(id);
   /** @param {import("../contract.js").Seat} seat */
@@ -76,7 +80,7 @@ function Choose({ id, known, map: seatMap }) {
         </div>
       </div>
       <Legend sure={sure} map={seatMap} look={look} />
-      {view === "map" ? <Hall map={seatMap} look={look} changed={known.lastChange} onPress={press} /> : <SeatList map={seatMap} look={look} onPress={press} />}
+      {view === "map" ? <Hall map={seatMap} look={look} changed={changed} onPress={press} /> : <SeatList map={seatMap} look={look} onPress={press} />}
     </>
   );
 }

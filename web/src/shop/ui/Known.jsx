@@ -20,7 +20,7 @@ export const isOld = (known) => known.stale || known.remembered || ageOf(known) 
 /** Where it came from and when it was true; always in sight. @param {{known: Known}} props */
 export function Freshness({ known }) {
   if (known.value === undefined) return <p class="fresh" data-tone="muted"><Icon name="refresh" />{t(known.trouble ? "fresh.none" : "fresh.asking")}</p>;
-  const old = isOld(known);
+  const old = isOld(known) || known.trouble !== undefined;
   return (
     <p class="fresh" data-tone={old ? "slow" : "ok"}>
       <Icon name={old ? "clock" : "check"} />

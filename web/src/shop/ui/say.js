@@ -32,7 +32,7 @@ function speak() {
   last = Date.now();
   const all = [...waiting.values()];
   waiting.clear();
-  said.value = { text: all.map((m) => m.text).join(" "), shown: all.some((m) => m.shown) };
+  said.value = { text: all.map((m) => (/[.…!?]$/.test(m.text) ? m.text : `${m.text}.`)).join(" "), shown: all.some((m) => m.shown) };
   clearTimeout(clearing);
   clearing = window.setTimeout(() => (said.value = { text: "", shown: false }), STAYS);
 }
