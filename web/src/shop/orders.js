@@ -101,8 +101,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
    * @returns {boolean} whether it meant anything
    */
   function happen(key, e, parting) {
-    adopt(key);
-    const before = peek(key);
+    const before = latest(key);
     const next = before && step(before, e, context());
     if (!before || next === before) return false;
     if (next) {
@@ -120,7 +119,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
 
   /** Sends one request for an order, if its state allows it. @param {string} key @param {Question} what @returns {Promise<Outcome>} */
   async function ask(key, what) {
-    const known = peek(key);
+    const known = latest(key);
     if (!known) return refused("no_order");
     if (!isMineNow(known)) return refused(session.session.peek() ? "other_person" : "enter_first");
     if (!happen(key, { type: `${what}_sent` })) return refused("one_moment");
@@ -147,6 +146,12 @@ export function createOrders(world, session, basket, seats, catalogue) {
     if (kept && JSON.stringify(kept) !== JSON.stringify(peek(key))) put(kept);
   }
 
+  /** @param {string} key */
+  function latest(key) {
+    adopt(key);
+    return peek(key);
+  }
+
   /** When something has to happen for an order by itself. @param {Order} o */
   function due(o) {
     if (isAsking(o)) return flying.get(o.key) ? Infinity : o.sentAt + LOST;
@@ -163,8 +168,9 @@ export function createOrders(world, session, basket, seats, catalogue) {
   }
 
   function wake() {
-    for (const { key } of list.peek().filter((o) => due(o) <= world.now())) {
-      const o = /** @type {Order} */ (peek(key));
+    for (const { key } of list.peek()) {
+      const o = latest(key);
+      if (!o || due(o) > world.now()) continue;
       if (isAsking(o)) happen(key, { type: "reloaded" });
       else if (!happen(key, { type: "clock" })) ask(key, /** @type {Question} */ (BY_ITSELF[o.state]));
     }
@@ -249,7 +255,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
     release: (key) => ask(key, "release"),
     /** @param {string} key */
     async buy(key) {
-      const state = peek(key)?.state;
+      const state = latest(key)?.state;
       return state === "held" || state === "waiting" ? ask(key, "buy") : refused("one_moment");
     },
     /** @param {string} key */
@@ -258,7 +264,7 @@ export function createOrders(world, session, basket, seats, catalogue) {
     ask: (key) => ask(key, "status"),
     /** @param {string} key */
     async sendAgain(key) {
-      return peek(key)?.state === "unknown" ? ask(key, "buy") : refused("one_moment");
+      return latest(key)?.state === "unknown" ? ask(key, "buy") : refused("one_moment");
     },
     pickAgain,
     /** @param {string} key @returns {Promise<Outcome>} */

@@ -438,6 +438,23 @@ describe("two tabs of one browser", () => {
     assert.equal(b.first().state, "unknown");
   });
 
+  test("what one has cancelled the other does not try, even if the news of it is still on its way", async () => {
+    const browser = createBrowser();
+    const a = enter({ browser });
+    a.basket.pick(999, ["A-1"]);
+    a.hold();
+    await a.server.asked().answer(lock());
+    a.buy(a.first().key);
+    await a.server.asked().answer(no(503, "queue_unavailable"));
+    const b = enter({ browser, now: a.now() });
+    assert.equal(b.first().state, "waiting");
+    browser.listeners.length = 0;
+    a.cancel(a.first().key);
+    assert.equal(b.first().state, "waiting", "not told yet");
+    await b.advance(60_000);
+    assert.deepEqual([b.first().state, b.server.all.length], ["held", 0]);
+  });
+
   test("what one forgets the other forgets", async () => {
     const browser = createBrowser();
     const a = enter({ browser });
