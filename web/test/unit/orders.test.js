@@ -416,10 +416,13 @@ describe("two tabs of one browser", () => {
     await a.server.asked().answer(lock());
     assert.equal(b.first().state, "held");
     a.buy(a.first().key);
+    assert.equal((await b.buy(b.first().key)).ok, false, "before b has heard of it");
+    await settle();
     assert.equal(b.first().state, "buying");
     assert.equal((await b.buy(b.first().key)).ok, false);
     assert.equal(b.server.all.length, 0);
     await a.server.asked().answer(accepted);
+    await settle();
     assert.equal(b.first().state, "queued");
   });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createSession } from "../../src/shop/session.js";
-import { createBrowser, createServer, createWorld, no, ok, silence } from "./world.js";
+import { createBrowser, createServer, createWorld, no, ok, settle, silence } from "./world.js";
 
 const PASS = { user: { id: "guest-1", name: "Ana" }, token: "a.b.c", expires_at: "2026-05-04T22:00:00Z" };
 
@@ -71,8 +71,10 @@ test("all tabs of a browser are one person", async () => {
   const [a, b] = [open(browser), open(browser)];
   a.enterGuest("Ana");
   await a.server.asked().answer(ok(PASS));
+  await settle();
   assert.equal(b.session.peek()?.user.name, "Ana");
   b.leave();
+  await settle();
   assert.equal(a.session.peek(), null);
 });
 

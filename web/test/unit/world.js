@@ -56,7 +56,8 @@ export function createWorld({ seed = 1, browser = createBrowser(), now = START }
       if (ended) return;
       if (value === undefined) browser.storage.delete(key);
       else browser.storage.set(key, JSON.stringify(value));
-      for (const l of browser.listeners) if (l.tab !== tab) l.heard(key);
+      // As in a browser, the others hear of it later than they could look.
+      setImmediate(() => { for (const l of browser.listeners) if (l.tab !== tab) l.heard(key); });
     },
     kept: (prefix) => [...browser.storage.keys()].filter((key) => key.startsWith(prefix)),
     onKept(heard) { browser.listeners.push({ tab, heard }); },
