@@ -26,7 +26,8 @@ export function createCatalogue(world, call) {
   /** @param {number} id */
   const create = (id) => createKnown(world, {
     ask: (signal) => call("GET", `/api/events/${id}`, { signal }),
-    read: (data) => (data.id === id && Array.isArray(data.sections) ? /** @type {EventDetail} */ (data) : undefined),
+    read: ({ source: _source, age_seconds: _age, ...about }) =>
+      (about.id === id && Array.isArray(about.sections) ? /** @type {EventDetail} */ (about) : undefined),
     every: ONE, keep: "eventflow.event", of: () => String(id), absent: "no_event", ...besides,
   });
 

@@ -28,7 +28,8 @@ export function createSeats(world, call) {
   /** @param {number} id */
   const create = (id) => createKnown(world, {
     ask: (signal) => call("GET", `/api/events/${id}/seats`, { signal }),
-    read: (data) => (data.event_id === id && Array.isArray(data.sections) ? /** @type {SeatMap} */ (data) : undefined),
+    read: ({ event_id, holds_known, counts, sections }) =>
+      (event_id === id && Array.isArray(sections) ? /** @type {SeatMap} */ ({ event_id, holds_known, counts, sections }) : undefined),
     every: EVERY, keep: "eventflow.seats", of: () => String(id), absent: "no_event",
     more: { holdsKnown: true, lastChange: /** @type {ReadonlyMap<string, Change>} */ (new Map()) },
     heard(next, before, map) {

@@ -174,6 +174,22 @@ describe("the seat map", () => {
     assert.equal(q.seats.map(999).peek().lastChange.size, 0);
   });
 
+  test("that has not changed is the same object, whatever its age", async () => {
+    const p = open();
+    const map = p.seats.map(999);
+    look(map);
+    await p.advance(0);
+    await p.server.asked().answer(ok(hall(["ff"])));
+    const before = map.peek().value;
+    await p.advance(2400);
+    await p.server.asked().answer(ok(hall(["ff"], { age_seconds: 2, source: "cache" })));
+    assert.equal(map.peek().value, before);
+    assert.deepEqual([map.peek().source, map.peek().ageAtArrival >= 2000, map.peek().arrivedAt], ["cache", true, p.now()]);
+    await p.advance(2400);
+    await p.server.asked().answer(ok(hall(["fh"])));
+    assert.notEqual(map.peek().value, before);
+  });
+
   test("old news is forgotten", async () => {
     const p = open();
     const map = p.seats.map(999);
