@@ -62,7 +62,7 @@ function Door({ wish, close }) {
       </div>
       <p class="muted">{t(wish.why ?? `enter.say.${way}`)}</p>
       <form ref={form} class="fields" onSubmit={submit}>
-        {FIELDS[way].map((f) => <Field key={`${way} ${f.name}`} {...f} wrong={refusal !== ""} />)}
+        {FIELDS[way].map((f, i) => <Field key={`${way} ${f.name}`} {...f} first={i === 0} wrong={refusal !== ""} />)}
         {refusal && <p id="door-refusal" class="refusal"><Icon name="warning" />{refusal}</p>}
         <button type="submit" class="btn btn-main btn-wide" aria-disabled={busy}>{t(busy ? "enter.busy" : `enter.go.${way}`)}</button>
       </form>
@@ -90,14 +90,19 @@ const FIELDS = {
   ],
 };
 
-/** @param {(typeof FIELDS)[Way][number] & {wrong: boolean}} props */
-function Field({ name, type, autocomplete, maxLength, minLength, wrong }) {
+/**
+ * The browser's dialog gives the focus to what says `autofocus` when it opens, and
+ * else to its first button, which here would close it.
+ *
+ * @param {(typeof FIELDS)[Way][number] & {first: boolean, wrong: boolean}} props
+ */
+function Field({ name, type, autocomplete, maxLength, minLength, first, wrong }) {
   const hint = minLength ? `hint-${name}` : "";
   const told = [hint, wrong ? "door-refusal" : ""].filter(Boolean).join(" ");
   return (
     <p class="field">
       <label for={`door-${name}`}>{t(`enter.${name}`)}</label>
-      <input id={`door-${name}`} name={name} type={/** @type {"text"} */ (type)} autocomplete={autocomplete} maxLength={maxLength} minLength={minLength} required
+      <input id={`door-${name}`} name={name} type={/** @type {"text"} */ (type)} autocomplete={autocomplete} maxLength={maxLength} minLength={minLength} required autofocus={first}
         spellcheck={false} autocapitalize={type === "text" ? "words" : "none"} aria-describedby={told || undefined} />
       {hint && <span id={hint} class="hint">{t(`enter.hint.${name}`, { n: minLength ?? 0 })}</span>}
     </p>
