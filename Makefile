@@ -27,7 +27,7 @@ TAGS = $(call on,docker,-tags docker)
 COMPOSE := docker compose --profile monitoring --profile load
 
 .DEFAULT_GOAL := help
-.PHONY: help chaos test containers compiler up down status summary scenarios mutants build images deps servers go verify fix bench clean
+.PHONY: help chaos test containers compiler up down status summary scenarios mutants build web pages images deps servers go verify fix bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ help: ## list the targets
 chaos: servers build ## play the gate's scenarios and print the verdicts (SCENARIOS=all, or "postgres-cut redis-cut")
 	@$(LAB) run $(SCENARIOS) --stack $(ON) --artifacts $(ARTIFACTS) --again $(AGAIN)
 
-test: compiler verify ## unit, integration and contract tests, race detector on; needs no containers
+test: compiler pages verify ## unit, integration and contract tests, race detector on; needs no containers
 	@CGO_ENABLED=1 go run $(GOTESTSUM) --format pkgname-and-test-fails --format-hide-empty-pkg -- -race -short -p 2 -timeout 15m ./...
 
 containers: go ## the tests that start containers, one package after the other; without an engine they fail (TESTS=pattern)
@@ -48,7 +48,7 @@ scenarios: compiler ## the same scenarios as `make chaos STACK=native`, as Go te
 mutants: servers build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: those of every change, whose scenarios make chaos plays)
 	@$(LAB) mutants $(if $(GATE),--gate --control=false) --stack $(ON) --artifacts $(ARTIFACTS)
 
-up: servers build ## start EventFlow for people and print every address (native: Ctrl-C stops it)
+up: servers build $(call on,native,pages) ## start EventFlow for people and print every address (native: Ctrl-C stops it)
 	@$(call on,native,$(LAB) up)
 	@# Secrets are for new volumes: those that are there keep the ones they were made with.
 	@$(call on,docker,docker volume inspect eventflow_postgres >/dev/null 2>&1 || $(MAKE) --no-print-directory .env)
@@ -67,6 +67,12 @@ summary: ## what was played and what came of it, as Markdown
 build: go ## compile the lab into bin/ (STACK=docker: with what starts containers)
 	@go build $(TAGS) -o bin/ ./scenarios/cmd/lab
 
+web: ## build the shop's pages into web/dist (needs Node 20.19 or newer)
+	@bash web/build.sh
+
+pages: # the same for whoever has Node
+	@bash web/build.sh --if-possible
+
 images: ## build EventFlow's images and pull the others
 	@$(COMPOSE) build
 	@$(COMPOSE) pull --ignore-buildable --policy missing
@@ -83,7 +89,7 @@ servers: go
 	@$(call on,native,bash scenarios/stack/native/install.sh)
 
 compiler: go
-	@bash scenarios/stack/native/install.sh --with-compiler
+	@bash scenarios/stack/native/install.sh --with-compiler --with-browser
 
 go:
 	@command -v go >/dev/null || { echo "make: Go is missing. Install Go 1.26 or newer: https://go.dev/doc/install" >&2; exit 3; }

@@ -2,6 +2,8 @@ module eventflow
 
 go 1.26.0
 
+ignore ./web/node_modules
+
 require (
 	github.com/Shopify/toxiproxy/v2 v2.12.0
 	github.com/anishathalye/porcupine v1.3.1

@@ -33,6 +33,16 @@ func TestExpand(t *testing.T) {
 	assert.ErrorContains(t, err, "${APP_9_ADDR}")
 }
 
+func TestWebRootIsWhatWasBuilt(t *testing.T) {
+	source := t.TempDir()
+	dist := filepath.Join(source, "web", "dist")
+	require.NoError(t, os.MkdirAll(dist, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dist, ".gitkeep"), nil, 0o644))
+	assert.Equal(t, filepath.Join(source, "web", "unbuilt"), webRoot(source), "the placeholder is no page")
+	require.NoError(t, os.WriteFile(filepath.Join(dist, "index.html"), nil, 0o644))
+	assert.Equal(t, dist, webRoot(source))
+}
+
 func TestStartMarkTellsLivesApart(t *testing.T) {
 	me := processOf(os.Getpid())
 	assert.True(t, me.Alive())

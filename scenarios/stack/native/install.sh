@@ -4,7 +4,9 @@
 # own. (Where systemd rules, the packages start at the next boot, as after any
 # installation; the stack does not mind.)
 #
-# With --with-compiler also a C compiler: Go's race detector needs one.
+# With --with-compiler also a C compiler: Go's race detector needs one. With
+# --with-browser also Chromium, for the tests of the pages; they can be skipped, so
+# where it cannot be installed it is only asked for.
 #
 # Does nothing if they are all there. Without root or without apt it says what to
 # type and exits with status 3.
@@ -29,13 +31,27 @@ have redis-server "$brew/redis/bin/redis-server" || missing+=(redis-server)
 have rabbitmq-server '/usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins' '/opt/rabbitmq/plugins' "$brew/rabbitmq/plugins" || missing+=(rabbitmq-server)
 have nginx /usr/sbin/nginx "$brew/nginx/bin/nginx" || missing+=(nginx)
 have prometheus "$brew/prometheus/bin/prometheus" || missing+=(prometheus)
-if [ "${1:-}" = --with-compiler ]; then
-  have cc || missing+=(gcc libc6-dev)
+optional=()
+for wish in "$@"; do
+  case $wish in
+    --with-compiler) have cc || missing+=(gcc libc6-dev) ;;
+    --with-browser) have chromium || have chromium-browser || have google-chrome "/Applications/Google Chrome.app" || optional+=(chromium) ;;
+    *)
+      echo "$0: $wish is not known" >&2
+      exit 64
+      ;;
+  esac
+done
+
+[ ${#missing[@]} -eq 0 ] && [ ${#optional[@]} -eq 0 ] && exit 0
+
+can=yes
+[ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1 || can=
+if [ -z "$can" ] && [ ${#missing[@]} -eq 0 ]; then
+  echo "missing: ${optional[*]}; the tests in a browser are skipped. Install it with your package manager (Debian: sudo apt-get install chromium)" >&2
+  exit 0
 fi
-
-[ ${#missing[@]} -eq 0 ] && exit 0
-
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+if [ -z "$can" ]; then
   cat >&2 <<HELP
 missing: ${missing[*]}
 Install with:
@@ -73,6 +89,12 @@ step() { # step TEXT COMMAND...: one line of progress; the command's own words o
 # NEEDRESTART_SUSPEND: some images restart services after every installation.
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
 apt=(apt-get -q -y -o DPkg::Lock::Timeout=300)
-step 'reading the package lists' "${apt[@]}" update
-step "installing ${missing[*]}" "${apt[@]}" install --no-install-recommends "${missing[@]}"
+if [ ${#missing[@]} -gt 0 ]; then
+  step 'reading the package lists' "${apt[@]}" update
+  step "installing ${missing[*]}" "${apt[@]}" install --no-install-recommends "${missing[@]}"
+fi
+if [ ${#optional[@]} -gt 0 ]; then
+  (step 'reading the package lists' "${apt[@]}" update && step "installing ${optional[*]}" "${apt[@]}" install --no-install-recommends "${optional[@]}") ||
+    echo "${optional[*]} is not installed: the tests in a browser are skipped" >&2
+fi
 rm -f "$log"

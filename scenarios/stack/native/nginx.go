@@ -76,12 +76,22 @@ func (s *Stack) nginxNames(source string) map[string]string {
 	names := map[string]string{
 		"NGINX_LISTEN":        s.addr(topology.Nginx),
 		"NGINX_STATUS_LISTEN": s.addr(topology.Nginx, "status"),
-		"WEB_ROOT":            filepath.Join(source, "web", "shop"),
+		"WEB_ROOT":            webRoot(source),
 	}
 	for _, l := range s.topo.LinksFrom(topology.Nginx) {
 		names[l.Env()] = s.linkAddr(l)
 	}
 	return names
+}
+
+// webRoot is the shop's pages as `make web` has built them. Where nobody has, a
+// page says so: without Node there is still a stack, and its API.
+func webRoot(source string) string {
+	built := filepath.Join(source, "web", "dist")
+	if _, err := os.Stat(filepath.Join(built, "index.html")); err == nil {
+		return built
+	}
+	return filepath.Join(source, "web", "unbuilt")
 }
 
 // inBraces finds ${NAME} and nothing else: $name is nginx's own.
