@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -304,16 +306,22 @@ func (s *Stack) keepLog(ctx context.Context, n topology.Name, b *box) error {
 // lastWords quotes the end of what the service has written.
 func (s *Stack) lastWords(n topology.Name) string { return stack.Quote([]byte(s.tail(n))) }
 
-// tail is the end of what the service has written; nothing when the engine does not
-// say.
+// tail is the end of what the service's container has written; nothing when the engine
+// does not say. The engine is asked for no more than is shown: a supervised service is
+// started again only when its end has been reported.
 func (s *Stack) tail(n topology.Name) string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	log, err := s.Logs(ctx, n)
+	b, err := s.box(n)
+	if err != nil {
+		return ""
+	}
+	log, err := s.engine.ContainerLogs(ctx, b.id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "50"})
 	if err != nil {
 		return ""
 	}
 	defer log.Close()
-	text, _ := io.ReadAll(log) // what came is all there is to show
-	return stack.Tail(text)
+	var text bytes.Buffer
+	_, _ = stdcopy.StdCopy(&text, &text, log) // what came is all there is to show
+	return stack.Tail(text.Bytes())
 }

@@ -38,8 +38,8 @@ const (
 	// grace is how long EventFlow's programs may take to end in good order. They
 	// finish their requests, whose own limit is 1.5 s.
 	grace = 3 * time.Second
-	// defaultReadyTimeout is for one service. RabbitMQ, the slowest, takes 5 s on an
-	// idle machine.
+	// defaultReadyTimeout is for one service. RabbitMQ, the slowest, takes 4 s on an
+	// idle machine; 20 s were seen beside other people's compilers on two cores.
 	defaultReadyTimeout = 90 * time.Second
 )
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/exec"
 
-	"eventflow/scenarios/stack"
 	"eventflow/scenarios/stack/stacktest"
 	"eventflow/toxiproxy/topology"
 )
@@ -26,9 +24,10 @@ import (
 // TestContainers is what containers have that processes on one host have not: walls
 // between them, and addresses that change.
 func TestContainers(t *testing.T) {
-	st := open(t)
+	base := ownBase(t)
+	st := open(t, on(base))
 	stacktest.Up(t, st)
-	t.Run("NoWayRound", func(t *testing.T) { noWayRound(t, project(t, st.Endpoints())) })
+	t.Run("NoWayRound", func(t *testing.T) { noWayRound(t, projectOn(base)) })
 	t.Run("RoundTheProxies", func(t *testing.T) { roundTheProxies(t, st.Endpoints()) })
 	t.Run("Restarts", func(t *testing.T) { stacktest.Suite{}.Restarts(t, st) })
 }
@@ -60,14 +59,6 @@ func noWayRound(t *testing.T, project string) {
 	})
 }
 
-// project is the name by which the engine knows the stack's containers.
-func project(t *testing.T, e stack.Endpoints) string {
-	t.Helper()
-	shop, err := url.Parse(e.Shop)
-	require.NoError(t, err)
-	return "eventflow-" + shop.Port() // nginx has the first port of the block
-}
-
 // way is one that a client might try, and whether it is the one that it should.
 type way struct {
 	what    string
@@ -90,10 +81,7 @@ type place struct{ network, address, gateway string }
 
 func survey(t *testing.T, project string) fence {
 	t.Helper()
-	engine, err := testcontainers.NewDockerClientWithOpts(t.Context())
-	require.NoError(t, err)
-	defer engine.Close()
-	all, err := engine.ContainerList(t.Context(), client.ContainerListOptions{
+	all, err := engine(t).ContainerList(t.Context(), client.ContainerListOptions{
 		Filters: make(client.Filters).Add("label", "com.docker.compose.project="+project),
 	})
 	require.NoError(t, err)

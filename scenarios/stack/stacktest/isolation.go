@@ -86,24 +86,23 @@ func (h hall) heal(t *testing.T) {
 }
 
 // await looks until everything is as it should be with that link cut, and stays so.
-// A loss that should not be there ends the test as soon as a second look confirms
-// it: waiting must not make it good.
+// A loss that should not be there ends the test when it lasts: waiting must not make
+// it good.
 func (h hall) await(t *testing.T, cut topology.Link) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	var good int
-	var before []string
+	strays := strays{}
 	require.NoError(t, stack.Until(ctx, pollEvery, func(ctx context.Context) error {
 		p, err := h.look(ctx)
 		if err != nil {
 			return err
 		}
 		v := h.judge(cut, p)
-		if again := confirmed(before, v.stray); cut != (topology.Link{}) && len(again) > 0 {
-			t.Fatalf("with %s cut alone: %s", cut, strings.Join(again, "; "))
+		if lasting := strays.see(v.stray, time.Now()); cut != (topology.Link{}) && len(lasting) > 0 {
+			t.Fatalf("with %s cut alone: %s", cut, strings.Join(lasting, "; "))
 		}
-		before = v.stray
 		if err := v.err(); err != nil {
 			good = 0
 			return err
@@ -115,14 +114,27 @@ func (h hall) await(t *testing.T, cut topology.Link) {
 	}))
 }
 
-// confirmed are the losses that two looks in a row have seen.
-func confirmed(before, now []string) (again []string) {
-	for _, s := range now {
-		if slices.Contains(before, s) {
-			again = append(again, s)
+// strays are losses that should not be there, and when each was first seen of those
+// that have been seen in every look since.
+type strays map[string]time.Time
+
+// strayLimit is longer than a machine that is busy with other things keeps a service
+// from answering in time, and much shorter than a cut.
+const strayLimit = time.Second
+
+// see takes down what a look has seen, and returns what has lasted too long.
+func (s strays) see(now []string, at time.Time) (lasting []string) {
+	maps.DeleteFunc(s, func(what string, _ time.Time) bool { return !slices.Contains(now, what) })
+	for _, what := range now {
+		first, seen := s[what]
+		switch {
+		case !seen:
+			s[what] = at
+		case at.Sub(first) >= strayLimit:
+			lasting = append(lasting, what)
 		}
 	}
-	return again
+	return lasting
 }
 
 // teeth: a suite that saw no difference between these would have passed as well.

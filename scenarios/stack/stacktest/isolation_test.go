@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -103,10 +104,22 @@ func TestWhatElseIsWrong(t *testing.T) {
 	}
 }
 
-func TestALossCountsWhenItIsSeenTwice(t *testing.T) {
-	assert.Empty(t, confirmed(nil, []string{"a"}))
-	assert.Empty(t, confirmed([]string{"a"}, []string{"b"}))
-	assert.Equal(t, []string{"b"}, confirmed([]string{"a", "b"}, []string{"b", "c"}))
+func TestALossCountsWhenItLasts(t *testing.T) {
+	var begun time.Time
+	s := strays{}
+	for _, look := range []struct {
+		after time.Duration
+		saw   []string
+		want  []string
+	}{
+		{0, []string{"a"}, nil},
+		{strayLimit - 1, []string{"a", "b"}, nil},
+		{strayLimit, []string{"b"}, nil}, // a is back in time
+		{strayLimit + 1, []string{"a", "b"}, nil},
+		{2 * strayLimit, []string{"a", "b"}, []string{"b"}},
+	} {
+		assert.Equal(t, look.want, s.see(look.saw, begun.Add(look.after)), look.after)
+	}
 }
 
 func TestReadinessIsReadWhateverItsStatus(t *testing.T) {
