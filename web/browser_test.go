@@ -219,7 +219,11 @@ func play(t *testing.T, files []string, env map[string]string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), playDeadline)
 	defer cancel()
-	args := append([]string{"--test-reporter", "spec", filepath.Join("test", "browser", "all.js")}, files...)
+	args := []string{"--test-reporter", "spec"}
+	if only := os.Getenv("EVENTFLOW_ONLY"); only != "" { // a pattern, for whoever works on one test
+		args = append(args, "--test-name-pattern", only)
+	}
+	args = append(append(args, filepath.Join("test", "browser", "all.js")), files...)
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Env = os.Environ()
 	for name, value := range env {

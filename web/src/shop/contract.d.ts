@@ -343,7 +343,7 @@ export interface OrdersStore {
   cancel(key: string): void;
   /** unknown, queued: asks now how it stands. */
   ask(key: string): Promise<Outcome>;
-  /** unknown and missing: sends the same purchase again, with the same hold: never twice. */
+  /** unknown, and the server does not know it either (order.js `maySendAgain`): sends the same purchase again, with the same hold: never twice. */
   sendAgain(key: string): Promise<Outcome>;
   /** lapsed, rejected: asks for the map and puts those of the seats that are free into the basket. Resolves to how many. */
   pickAgain(key: string): Promise<number>;

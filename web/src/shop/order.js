@@ -84,7 +84,7 @@ const STEPS = {
     if (o.busy && o.busy !== "ask") return o;
     if (o.state === "held") return { ...o, state: "buying", trying: true, attempt: 0, nextTry: 0, note: "" };
     if (o.state === "waiting") return { ...o, state: "buying", nextTry: 0 };
-    if (o.state === "unknown" && o.missing) return { ...o, state: "buying", trying: false, attempt: 0, nextTry: 0, busy: "", note: "" };
+    if (maySendAgain(o)) return { ...o, state: "buying", trying: false, attempt: 0, nextTry: 0, busy: "", note: "" };
     return o;
   },
 
@@ -183,6 +183,15 @@ const STEPS = {
 
 /** Whether an answer is being waited for. @param {Order} o */
 export const isAsking = (o) => o.busy !== "" || o.state === "locking" || o.state === "buying";
+
+/**
+ * Whether it is for the person to send the same purchase again. The server has
+ * said that it does not know it; or that it cannot tell, and then it may take
+ * minutes to find out by itself what one more request would settle.
+ *
+ * @param {Order} o
+ */
+export const maySendAgain = (o) => o.state === "unknown" && (o.missing || (o.note === "outcome_unknown" && o.attempt > 0));
 
 /** @param {Order} o */
 const isHeld = (o) => o.state === "held" || o.state === "waiting";

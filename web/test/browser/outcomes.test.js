@@ -131,6 +131,25 @@ test("the purchase itself is lost: the shop does not know it, and the person sen
   assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
 });
 
+test("the queue swallows the purchase: the shop itself cannot tell, and the person settles it with the same hold", async (t) => {
+  const { s, seats } = await buyer(t);
+  await s.hold(...seats);
+  const words = await watchWords(s.page);
+  const lost = await shop.loseRequests(t, links.queue);
+  const tx = await s.buy();
+  await s.order("unknown").getByText(s.t("order.unknown.undecided")).waitFor();
+  await inspect(s.page, "unknown-undecided");
+  await lost.heal();
+  // Until the queue is back the same request has the same answer.
+  await until("it is sent", async () => {
+    if (await s.order("confirmed").count()) return true;
+    if (await s.button("do.send_again").count()) await s.button("do.send_again").click();
+    return false;
+  }, { every: 500 });
+  assert.ok((await words.states()).includes("unknown"));
+  assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
+});
+
 test("the answer to a hold is lost: the same request is repeated, and it is one hold", async (t) => {
   const { s, seats } = await buyer(t);
   await s.pick(...seats);

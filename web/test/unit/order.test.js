@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { INSIST, newOrder, step } from "../../src/shop/order.js";
+import { INSIST, maySendAgain, newOrder, step } from "../../src/shop/order.js";
 import { transactionOf } from "../../src/shop/uuid5.js";
 import { no, ok, silence, START } from "./world.js";
 
@@ -45,6 +45,7 @@ const ORDERS = [
   order("unknown", { doubt: true, nextTry: NOW + 1 }),
   order("unknown", { doubt: true, busy: "ask" }),
   order("unknown", { doubt: true, missing: true, nextTry: NOW + 1 }),
+  order("unknown", { doubt: true, note: "outcome_unknown", attempt: 1, nextTry: NOW + 1 }),
   order("unknown", { doubt: true, missing: true, busy: "ask" }),
   order("unknown", { doubt: true, missing: true, until: NOW - 1 }),
   order("queued", { nextTry: NOW + 1 }),
@@ -139,8 +140,8 @@ describe("laws of the whole table", () => {
     return ["queued", "confirmed", "rejected"].includes(next.state) || (next.doubt && ["unknown", "buying"].includes(next.state));
   }));
 
-  test("unknown is sent again only by the person, and only when the server did not know it", () => everywhere((o, e, next) =>
-    o.state !== "unknown" || next?.state !== "buying" || (e.type === "buy_sent" && o.missing)));
+  test("unknown is sent again only by the person, and only when the server did not know it either", () => everywhere((o, e, next) =>
+    o.state !== "unknown" || next?.state !== "buying" || (e.type === "buy_sent" && maySendAgain(o))));
 
   test("what may have been accepted is never called held or lapsed", () => everywhere((o, e, next, a) => {
     const asked = o.state === "buying" && e.type === "buy_answer";
@@ -290,6 +291,16 @@ describe("asking how it stands", () => {
       pauses.push(o.nextTry - NOW);
     }
     assert.deepEqual(pauses, [1500, 2500, 4500, 8000, 8000, 8000]);
+  });
+  test("the shop itself cannot tell: sending again is on offer, and nothing is forgotten", () => {
+    const asked = after(order("buying"), "buy_answer", no(503, "outcome_unknown", "unknown"));
+    assert.ok(!maySendAgain(asked), "it has not been asked about yet");
+    assert.equal(after(asked, "buy_sent"), asked);
+    const o = after({ ...asked, busy: "ask" }, "status_answer", no(503, "outcome_unknown", "unknown"));
+    assert.ok(maySendAgain(o));
+    assert.equal(after(o, "buy_sent").state, "buying");
+    assert.equal(after(o, "dismiss"), o);
+    assert.ok(!maySendAgain(after({ ...o, busy: "ask" }, "status_answer", no(502, "unavailable"))), "what lies in between says nothing of it");
   });
   test("queued and now no such purchase: queued", () => {
     const o = after(order("queued", { busy: "ask" }), "status_answer", no(404, "no_purchase"));

@@ -2,6 +2,8 @@
 // browser's own dialog keeps the focus inside, closes on Escape and gives it back.
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { now } from "../../shared/clock.js";
+import { span } from "../../shared/format.js";
 import { codeSentence, t } from "../../shared/i18n.js";
 import { enterGuest, logIn, register } from "../session.js";
 import { closeEnter, door } from "./enter.js";
@@ -31,6 +33,9 @@ function Door({ wish, close }) {
   const [way, setWay] = useState(/** @type {Way} */ ("guest"));
   const [refusal, setRefusal] = useState("");
   const [busy, setBusy] = useState(false);
+  /** From when on the shop wants to hear of it again, in ms. */
+  const [from, setFrom] = useState(0);
+  const wait = from === 0 ? 0 : Math.max(0, from - now.value);
   const form = useRef(/** @type {HTMLFormElement | null} */ (null));
   // After the dialog has opened, which puts the focus on the first button it finds.
   useEffect(() => { form.current?.querySelector("input")?.focus(); }, [way]);
@@ -38,7 +43,7 @@ function Door({ wish, close }) {
   /** @param {SubmitEvent} e */
   const submit = async (e) => {
     e.preventDefault();
-    if (busy || !form.current) return;
+    if (busy || wait > 0 || !form.current) return;
     setBusy(true);
     setRefusal("");
     const outcome = await enter(way, new FormData(form.current));
@@ -50,6 +55,7 @@ function Door({ wish, close }) {
     }
     const sentence = t(outcome.certainty === "unknown" ? "enter.unknown" : "enter.refused", { why: codeSentence(outcome.code) });
     setRefusal(sentence);
+    setFrom(outcome.wait > 0 ? Date.now() + outcome.wait : 0);
     say("enter", sentence);
     form.current.querySelector("input")?.focus();
   };
@@ -63,8 +69,8 @@ function Door({ wish, close }) {
       <p class="muted">{t(wish.why ?? `enter.say.${way}`)}</p>
       <form ref={form} class="fields" onSubmit={submit}>
         {FIELDS[way].map((f, i) => <Field key={`${way} ${f.name}`} {...f} first={i === 0} wrong={refusal !== ""} />)}
-        {refusal && <p id="door-refusal" class="refusal"><Icon name="warning" />{refusal}</p>}
-        <button type="submit" class="btn btn-main btn-wide" aria-disabled={busy}>{t(busy ? "enter.busy" : `enter.go.${way}`)}</button>
+        {refusal && <p id="door-refusal" class="refusal"><Icon name="warning" /><span>{refusal} {wait > 0 && t("enter.wait", { s: span(wait) })}</span></p>}
+        <button type="submit" class="btn btn-main btn-wide" aria-disabled={busy || wait > 0}>{t(busy ? "enter.busy" : `enter.go.${way}`)}</button>
       </form>
       <p class="door-other">
         <span class="muted">{t("enter.other")}</span>

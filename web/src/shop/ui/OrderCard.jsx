@@ -5,6 +5,7 @@
 import { now } from "../../shared/clock.js";
 import { ago, countdown, list, money } from "../../shared/format.js";
 import { codeSentence, has, t } from "../../shared/i18n.js";
+import { maySendAgain } from "../order.js";
 import { isMine } from "../orders.js";
 import { ActButton } from "./ActButton.jsx";
 import { Countdown, ShortNotice } from "./Countdown.jsx";
@@ -57,6 +58,7 @@ export function OrderCard({ order: o, large = false }) {
 function Sentence({ order: o }) {
   if (o.state === "waiting") return <>{t("order.waiting.say", { left: countdown(Math.min(o.span, o.until - now.value)) })}</>;
   if (o.state === "unknown" && o.missing) return <>{t("order.unknown.missing")}</>;
+  if (maySendAgain(o)) return <>{t("order.unknown.undecided")}</>;
   if (o.state === "rejected") return <>{codeSentence(o.reason)} {t("order.rejected.say")}</>;
   return <>{t(`order.${o.state}.say`)}</>;
 }

@@ -4,6 +4,7 @@
 import { money } from "../../shared/format.js";
 import { codeSentence, t } from "../../shared/i18n.js";
 import { basket } from "../basket.js";
+import { maySendAgain } from "../order.js";
 import * as orders from "../orders.js";
 import { go } from "../route.js";
 import { session } from "../session.js";
@@ -32,8 +33,9 @@ export function actsFor(o) {
       { name: "cancel", label: t("do.cancel"), act: () => orders.cancel(o.key) },
     ];
     case "unknown": return [
-      { name: "ask", label: t("do.ask_now"), glyph: "refresh", main: !o.missing, act: () => void orders.ask(o.key) },
-      ...(o.missing ? [{ name: "send_again", label: t("do.send_again"), main: true, act: () => void orders.sendAgain(o.key) }, dismiss(o)] : []),
+      { name: "ask", label: t("do.ask_now"), glyph: "refresh", main: !maySendAgain(o), act: () => void orders.ask(o.key) },
+      ...(maySendAgain(o) ? [{ name: "send_again", label: t("do.send_again"), main: true, act: () => void orders.sendAgain(o.key) }] : []),
+      ...(o.missing ? [dismiss(o)] : []),
     ];
     case "queued": return [{ name: "ask", label: t("do.ask_now"), glyph: "refresh", act: () => void orders.ask(o.key) }];
     case "lapsed": return [{ name: "hold_again", label: t("do.hold_again"), main: true, act: () => void holdAgain(o) }, dismiss(o)];
