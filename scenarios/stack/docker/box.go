@@ -197,8 +197,9 @@ func (s *Stack) watch(ctx context.Context, l *life, give context.CancelCauseFunc
 }
 
 // kill ends the container's life as a crash would and returns when it is gone, with
-// its published ports. A paused one the engine lets go on first, with the signal
-// pending: it does nothing more.
+// its published ports, which the engine takes back one by one: the proxy server, with
+// 18 of them on three networks, takes 2 s, and 9 s were seen on a crowded machine. A
+// paused one the engine lets go on first, with the signal pending: it does nothing more.
 func (s *Stack) kill(ctx context.Context, b *box) error {
 	b.life.expected.Store(true)
 	if b.life.gone() {

@@ -41,8 +41,8 @@ func lab(base int) error {
 	select {}
 }
 
-// A laboratory that is killed cannot clean up. The reaper does, ten seconds after
-// nobody speaks to it any more, and the next stack can have the block.
+// A laboratory that is killed cannot clean up. The reaper begins to ten seconds after
+// nobody speaks to it any more, and then the next stack can have the block.
 func TestLabIsKilled(t *testing.T) {
 	dockertest.Require(t)
 	base := ownBase(t)
