@@ -27,7 +27,8 @@ export function OrderCard({ order: o, large = false }) {
   const card = useKeptFocus();
   const { tone, glyph } = ORDER_LOOK[o.state];
   const Heading = large ? "h2" : "h3";
-  const acts = actsFor(o);
+  // The page of a ticket is not the place to be rid of it.
+  const acts = large && o.state === "confirmed" ? [] : actsFor(o);
   const facts = <Facts order={o} />;
   return (
     <article ref={card} tabIndex={-1} class={`order ${large ? "order-large" : ""}`} data-tone={tone} data-state={o.state} aria-busy={WORKING.has(o.state)}>
