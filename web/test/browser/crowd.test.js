@@ -63,14 +63,19 @@ test(`${PAGES + CLIENTS} phones buy while Postgres is cut: all are confirmed, an
     }),
     ...clients.map(async (c, i) => {
       await watched(50 * i);
+      /** @type {string[]} */
+      const refusals = [];
       await until(`${c.seat} is held`, async () => {
         const order = c.orders.current.peek();
-        if (!order) {
+        if (order?.state === "held") return true;
+        if (order) refusals.push(`${order.state} ${order.note}`);
+        else {
           c.basket.pick(ARENA, [c.seat]);
-          await c.orders.hold();
+          const outcome = await c.orders.hold();
+          if (!outcome.ok) refusals.push(outcome.code);
         }
-        return order?.state === "held";
-      }, { every: 500 });
+        return false;
+      }, { every: 500 }).catch((e) => assert.fail(`${e.message}: ${refusals.join(", ")}`));
       await c.orders.buy(String(c.orders.current.peek()?.key));
       await until(`${c.seat} is queued`, () => pressOn(c) === "queued", { every: 500 });
     }),
