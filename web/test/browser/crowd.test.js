@@ -18,6 +18,10 @@ import { until } from "./support/until.js";
 const PAGES = 4;
 const CLIENTS = 56;
 
+/** What so many phones ask a second by design: a map every two seconds, and as often after a purchase in the queue. */
+const MAPS = (PAGES + CLIENTS) / 2;
+const MAPS_AND_PURCHASES = 2 * MAPS;
+
 /** How long each phase is watched, in ms: two rounds of what every phone asks every two seconds. */
 const PHASE = 4000;
 
@@ -126,6 +130,7 @@ test(`${PAGES + CLIENTS} phones buy while Postgres is cut: all are confirmed, an
   const r = figures.requests_per_second;
   t.diagnostic(Object.entries(r).map(([what, n]) => `${what} ${n.toFixed(0)}/s`).join(", "));
   assert.deepEqual(lost, [], "everybody's purchase is in the ledger, once");
-  assert.ok(r.peak_after_postgres_heal <= 2 * r.all_queued, "no stampede when Postgres is back");
-  assert.ok(r.peak_after_nodes_heal <= 2 * r.steady, "no stampede when the nodes are back");
+  // A machine that is short of breath asks less than it should, and is measured by what it should.
+  assert.ok(r.peak_after_postgres_heal <= 2 * Math.max(r.all_queued, MAPS_AND_PURCHASES), "no stampede when Postgres is back");
+  assert.ok(r.peak_after_nodes_heal <= 2 * Math.max(r.steady, MAPS), "no stampede when the nodes are back");
 });
