@@ -27,7 +27,7 @@ test("with a thumb: choose, enter, hold, buy, and the address of the purchase la
   await s.bar("held").getByRole("button", { name: new RegExp(`^${s.t("do.buy_short")}`) }).click();
   await s.page.waitForURL(/\/p\//);
   const tx = s.tx();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   await s.page.getByRole("region", { name: s.t("ticket.label") }).waitFor();
   const seen = await words.states();
   assert.equal(seen.at(-1), "confirmed");
@@ -90,7 +90,7 @@ test("with the keyboard alone", async (t) => {
   await s.tabTo(s.act("buy"));
   await keys.press("Enter");
   await page.waitForURL(/\/p\//);
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   await s.focused(page.getByRole("heading", { level: 1 }));
 });
 
@@ -108,7 +108,7 @@ test("with an account: made, left, and logged in to again on another phone", asy
   await s.dialog().waitFor({ state: "hidden" });
   await s.hold(seat);
   await s.buy();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
 
   const other = await Shop.open(t, shop, "/me", { lang: "en" });
   await other.page.getByRole("banner").getByRole("button", { name: other.t("who.enter") }).click();
@@ -118,7 +118,7 @@ test("with an account: made, left, and logged in to again on another phone", asy
   await other.page.keyboard.press("Enter");
   await other.dialog().waitFor({ state: "hidden" });
   await other.page.getByRole("link", { name: new RegExp(seat) }).click();
-  await other.order("confirmed").waitFor();
+  await other.confirmed();
   await other.page.getByText(seat).first().waitFor();
 });
 
@@ -136,7 +136,7 @@ test("a reload in the middle of buying: nothing is bought twice and nothing is f
   await s.order("unknown").waitFor();
   await inspect(s.page, "reloaded");
   await slow.heal();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   assert.equal(s.tx(), tx);
   assert.ok(!(await words.states()).includes("buying"), "it asks, it does not buy again");
   const bought = await new Buyer(shop.url, await s.token()).purchases();

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Buyer } from "./support/buyer.js";
-import { HALL, THEATRE, claim, shop } from "./support/class.js";
+import { CHAMBER, HALL, claim, shop } from "./support/class.js";
 import { accessible, noSidewaysScroll, shoot } from "./support/looks.js";
 import { Shop } from "./support/shop.js";
 
@@ -18,14 +18,14 @@ const LANGS = /** @type {const} */ (["es", "en"]);
 const SCREENS = {
   async events(s) { await s.page.getByRole("link", { name: /Conferencia/ }).waitFor(); },
   async map(s) {
-    await s.page.goto(`/e/${THEATRE}`);
+    await s.visit(`/e/${CHAMBER}`, "C-8");
     await s.button("view.map").click();
-    await s.pick("D-8", "D-9");
+    await s.pick("C-8", "C-9");
   },
   async list(s) {
-    await s.page.goto(`/e/${THEATRE}`);
+    await s.visit(`/e/${CHAMBER}`, "C-8");
     await s.button("view.list").click();
-    await s.pick("D-8");
+    await s.pick("C-8");
   },
   async door(s) {
     await s.page.getByRole("banner").getByRole("button", { name: s.t("who.enter") }).click();
@@ -36,7 +36,7 @@ const SCREENS = {
     await s.page.goto(`/e/${HALL}`);
     await s.hold(...await claim(3));
     await s.buy();
-    await s.order("confirmed").waitFor();
+    await s.confirmed();
   },
   async me(s) {
     await s.enter();
@@ -55,6 +55,7 @@ const SCREENS = {
 };
 
 test("screens", async (t) => {
+  await shop.open(CHAMBER);
   for (const [screen, reach] of Object.entries(SCREENS)) {
     await t.test(screen, async (t) => {
       const s = await Shop.open(t, shop, "/", { width: 1280, height: 800, motion: "reduce" });
@@ -99,7 +100,7 @@ test("without motion nothing moves; with it seats fade in", async (t) => {
   await still.seatLooks(theirs, "held");
   await still.hold(mine);
   await still.buy();
-  await still.order("confirmed").waitFor();
+  await still.confirmed();
   assert.deepEqual(await still.page.evaluate(() => /** @type {any} */ (window).moved), []);
 });
 
@@ -115,7 +116,7 @@ test("forced colours: states are not told by background alone", async (t) => {
   }
   await shoot(s.page, "forced-colours");
   await s.buy();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   await shoot(s.page, "forced-colours-confirmed");
 });
 

@@ -47,7 +47,7 @@ test("503, nothing bought: it waits with the seats held, tries again with the sa
   assert.equal(refused.status, 409, "the seats are still theirs");
   await s.order("waiting").getByText(s.like("order.attempt")).waitFor();
   await cut.heal();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   assert.equal(s.tx(), tx, "the same hold is the same purchase");
   await s.sameLife();
   assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
@@ -64,7 +64,7 @@ test("503: the person stops the trying, still has the seats, and buys later", as
   await inspect(s.page, "held-after-cancel");
   await cut.heal();
   await s.act("buy").click();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
 });
 
@@ -79,11 +79,7 @@ test("Redis is gone: the map says what nobody knows, a hold is refused and the b
   await bar.getByText(String(seats[0])).first().waitFor();
   await inspect(s.page, "redis-map");
   await cut.heal();
-  await until("a hold is possible again", async () => {
-    if (await s.bar("held").count()) return true;
-    if (await s.act("hold").count()) await s.act("hold").click();
-    return false;
-  }, { every: 300 });
+  await s.held();
   await s.page.getByText(s.t("holds.title")).waitFor({ state: "hidden" });
   await s.sameLife();
 });
@@ -95,7 +91,7 @@ test("Redis is gone while buying: it waits like for the queue, and gets through"
   const tx = await s.buy();
   await s.order("waiting").getByText(s.t("code.redis_unavailable")).waitFor();
   await cut.heal();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
 });
 
@@ -110,7 +106,7 @@ test("the answer to a purchase is lost: unknown, asked about by itself, resolved
   assert.equal(await s.act("buy").count(), 0, "nobody is asked to buy again");
   await inspect(s.page, "unknown");
   await lost.heal();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   const seen = await words.states();
   assert.equal(seen.lastIndexOf("buying"), seen.indexOf("buying"), `it was sent once: ${seen}`);
   assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
@@ -127,7 +123,7 @@ test("the purchase itself is lost: the shop does not know it, and the person sen
   await s.order("unknown").getByText(s.t("order.unknown.missing")).waitFor();
   await inspect(s.page, "unknown-missing");
   await s.button("do.send_again").click();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   assert.deepEqual(await ledger(s), [[tx, "confirmed"]]);
 });
 
@@ -143,7 +139,7 @@ test("the queue swallows the purchase: the shop itself cannot tell, and the pers
   // Until the queue is back the same request has the same answer.
   await until("it is sent", async () => {
     if (await s.order("confirmed").count()) return true;
-    if (await s.button("do.send_again").count()) await s.button("do.send_again").click();
+    if (await s.button("do.send_again").count()) await s.button("do.send_again").click({ timeout: 2000 });
     return false;
   }, { every: 500 });
   assert.ok((await words.states()).includes("unknown"));
@@ -160,7 +156,7 @@ test("the answer to a hold is lost: the same request is repeated, and it is one 
   await lost.heal();
   await s.bar("held").waitFor();
   await s.buy();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
 });
 
 test("401: the session is over; the basket stays, and entering goes on where it stopped", async (t) => {

@@ -44,7 +44,7 @@ test("two pages press at the same moment: one holds the seat, the other is told 
   await Promise.all(two.map(({ news }) => news()));
   await loser.s.seatLooks(seat, "held");
   await winner.s.buy();
-  await winner.s.order("confirmed").waitFor();
+  await winner.s.confirmed();
   await loser.s.seatLooks(seat, "sold");
 });
 
@@ -61,7 +61,7 @@ test("the one who came second takes what the page offers instead", async (t) => 
   await news();
   const offered = await s.bar().locator(".bar-seats").innerText();
   assert.notEqual(offered, seat);
-  await s.act("hold").click();
+  await s.held();
   await s.bar("held").getByText(offered).waitFor();
 });
 

@@ -40,8 +40,7 @@ test("every node is cut: the page stays, says so, also after a reload, and goes 
   await s.seatLooks(seat, "picked");
   await trouble.waitFor({ state: "hidden" });
   await s.sameLife();
-  await s.act("hold").click();
-  await s.bar("held").waitFor();
+  await s.held();
 });
 
 test("nginx dies: no connection, in words; it comes back and so does the page", async (t) => {
@@ -73,7 +72,7 @@ test("a purchase that is known to this browser stands at its address when nobody
   await inspect(s.page, "remembered");
   await cut.heal();
   await consumer.heal();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
 });
 
 test("slow links: everything takes its time and nothing is doubted", async (t) => {
@@ -89,7 +88,7 @@ test("slow links: everything takes its time and nothing is doubted", async (t) =
   const tx = await s.buy();
   await s.order("buying").waitFor();
   await inspect(s.page, "buying");
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   await slow.heal();
   assert.deepEqual((await new Buyer(shop.url, await s.token()).purchases()).map((p) => p.transaction_id), [tx]);
 });
@@ -124,7 +123,7 @@ test("the phone sleeps: it asks nothing, and knows everything again a moment aft
   await s.seatLooks(theirs, "sold");
   await until("the map is fresh", async () => (await s.age()) < 5);
   await s.page.goForward();
-  await s.order("confirmed").waitFor();
+  await s.confirmed();
   await s.sameLife();
 });
 

@@ -27,28 +27,28 @@ export function OrderCard({ order: o, large = false }) {
   const card = useKeptFocus();
   const { tone, glyph } = ORDER_LOOK[o.state];
   const Heading = large ? "h2" : "h3";
-  const acts = actsFor(o);
+  // The page of a ticket is not the place to be rid of it.
+  const acts = large && o.state === "confirmed" ? [] : actsFor(o);
+  const facts = <Facts order={o} />;
   return (
     <article ref={card} tabIndex={-1} class={`order ${large ? "order-large" : ""}`} data-tone={tone} data-state={o.state} aria-busy={WORKING.has(o.state)}>
       <span class="disc"><Icon name={glyph} /></span>
       <div class="order-body">
         <Heading class="order-title">{t(`order.${o.state}.title`)}</Heading>
         <p class="order-say"><Sentence order={o} /></p>
-        {o.note && <p class="order-note">{noteSentence(o)}</p>}
+        {o.note && !(o.missing && o.note === "no_purchase") && <p class="order-note">{noteSentence(o)}</p>}
         {(o.state === "held" || o.state === "waiting") && <p class="order-hold"><span>{t("hold.label")}</span><Countdown until={o.until} span={o.span} /></p>}
         {o.state === "held" && <ShortNotice until={o.until} />}
-        {large && <Steps state={o.state} />}
-        {!(large && o.state === "confirmed") && <dl class="order-facts">
-          <div><dt>{t("order.event")}</dt><dd><a href={`/e/${o.event}`}>{o.eventName}</a></dd></div>
-          <div><dt>{t("order.seats")}</dt><dd class="order-seats">{list(o.seats)}</dd></div>
-          <div><dt>{t("order.total")}</dt><dd>{money(o.amount)}</dd></div>
-        </dl>}
-        <When order={o} />
+        {!large && facts}
+        <NextTry order={o} />
         {!isMine(o) && <p class="order-note">{t("order.not_yours", { name: o.userName })}</p>}
         <p class="acts">
           {acts.map((a) => <ActButton key={a.name} act={a} order={o} />)}
           {!large && o.tx && <a class="btn btn-quiet" href={`/p/${o.tx}`}>{t("do.see")}<span class="sr-only"> {list(o.seats)}</span><Icon name="next" /></a>}
         </p>
+        {large && <Steps state={o.state} />}
+        {large && o.state !== "confirmed" && facts}
+        <Told order={o} />
       </div>
     </article>
   );
@@ -69,15 +69,38 @@ function noteSentence(o) {
   return o.state === "queued" ? t("order.queued.no_news", { why }) : why;
 }
 
-/** When the shop last said something, and when the page asks or tries again by itself. @param {{order: Order}} props */
-function When({ order: o }) {
+/** @param {{order: Order}} props */
+function Facts({ order: o }) {
+  return (
+    <dl class="order-facts">
+      <div><dt>{t("order.event")}</dt><dd><a href={`/e/${o.event}`}>{o.eventName}</a></dd></div>
+      <div><dt>{t("order.seats")}</dt><dd class="order-seats">{list(o.seats)}</dd></div>
+      <div><dt>{t("order.total")}</dt><dd>{money(o.amount)}</dd></div>
+    </dl>
+  );
+}
+
+/** When the page asks or tries again by itself; it stays while that is going on, so that nothing jumps. @param {{order: Order}} props */
+function NextTry({ order: o }) {
+  if (!o.nextTry && o.busy !== "ask") return null;
   const tries = o.state === "waiting";
   return (
-    <p class="order-when">
-      {o.toldAt > 0 && <span>{t(o.toldAt < LOADED ? "order.remembered" : "order.told", { ago: ago(now.value - o.toldAt) })}{o.node && ` · ${t("fresh.node", { node: o.node })}`}</span>}
-      {o.nextTry > 0 && <span class="order-next"><Icon name="refresh" /><Next at={o.nextTry} say={tries ? "order.next_try" : "order.next_ask"} /></span>}
-      {tries && o.attempt > 1 && <span>{t("order.attempt", { n: o.attempt })}</span>}
-      {o.extensions > 0 && o.state === "held" && <span>{t("order.extensions", { n: o.extensions })}</span>}
+    <p class="order-next">
+      <Icon name="refresh" />
+      <span>{o.nextTry ? <Next at={o.nextTry} say={tries ? "order.next_try" : "order.next_ask"} /> : t("trouble.asking")}</span>
+      {tries && o.attempt > 1 && <span class="muted">{t("order.attempt", { n: o.attempt })}</span>}
+    </p>
+  );
+}
+
+/** When the shop last said something of it. @param {{order: Order}} props */
+function Told({ order: o }) {
+  if (!o.toldAt) return null;
+  return (
+    <p class="order-told">
+      {t(o.toldAt < LOADED ? "order.remembered" : "order.told", { ago: ago(now.value - o.toldAt) })}
+      {o.node && ` · ${t("fresh.node", { node: o.node })}`}
+      {o.extensions > 0 && o.state === "held" && ` · ${t("order.extensions", { n: o.extensions })}`}
     </p>
   );
 }

@@ -78,8 +78,10 @@ async function send(url, method, path, body, token) {
 
 /** @param {string} url @param {number} event @returns {Promise<{id: string, state: string, row: string}[]>} in the order of the hall */
 export async function seats(url, event) {
-  const r = await send(url, "GET", `/api/events/${event}/seats`);
-  assert.equal(r.status, 200);
+  const r = await until("the seats are told", async () => {
+    const answer = await send(url, "GET", `/api/events/${event}/seats`);
+    return answer.status === 200 ? answer : undefined;
+  }, { every: 500 });
   return r.data.sections.flatMap((/** @type {any} */ s) =>
     s.rows.flatMap((/** @type {any} */ row) => row.seats.map((/** @type {any} */ x) => ({ ...x, row: row.name }))));
 }

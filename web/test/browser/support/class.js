@@ -9,6 +9,8 @@ export const shop = new Stack("EVENTFLOW_STACK");
 export const HALL = 999;
 /** An arena, for the sixty. */
 export const ARENA = 101;
+/** Forty seats, once it was opened. */
+export const CHAMBER = 303;
 /** A theatre of 344 seats: nobody buys here, so it looks the same at every look. */
 export const THEATRE = 202;
 

@@ -70,8 +70,17 @@ export class Shop {
   /** Picks and holds, having entered. @param {...string} ids */
   async hold(...ids) {
     await this.pick(...ids);
-    await this.act("hold").click();
-    await this.bar("held").waitFor();
+    await this.held();
+  }
+
+  /** Presses Hold, and again when it was refused: on a busy machine a store may be late. */
+  async held() {
+    await until("the seats are held", async () => {
+      if (await this.bar("held").count()) return true;
+      const hold = this.act("hold");
+      if (await hold.count()) await hold.click({ timeout: 2000 });
+      return false;
+    }, { every: 200 });
   }
 
   /** Turns the page to a language. @param {"es" | "en"} lang */
@@ -89,6 +98,25 @@ export class Shop {
     await this.act("buy").click();
     await this.page.waitForURL(/\/p\//);
     return this.tx();
+  }
+
+  /** Waits for the ledger's word. Where the shop itself cannot tell, somebody presses: on a busy machine that happens. */
+  async confirmed() {
+    await until("it is confirmed", async () => {
+      if (await this.order("confirmed").count()) return true;
+      const again = this.page.getByRole("button", { name: this.t("do.send_again"), exact: true });
+      if (await again.count()) await again.click({ timeout: 2000 });
+      return false;
+    }, { every: 200 });
+  }
+
+  /** An event that may have been opened a moment ago. @param {string} path @param {string} seat that it must have */
+  async visit(path, seat) {
+    await until(`${path} is on sale`, async () => {
+      await this.page.goto(path);
+      await until("an answer", async () => (await this.seat(seat).count()) > 0 || (await this.page.getByText(this.t("event.gone"), { exact: true }).count()) > 0);
+      return (await this.seat(seat).count()) > 0;
+    }, { every: 500 });
   }
 
   tx() {

@@ -38,6 +38,9 @@ export class Stack {
   /** A seat is sold at a box office: the ledger knows, and no node does. @param {number} event @param {string} seat */
   async sell(event, seat) { await ask(`${this.at.control}/sell/${event}/${seat}`, { method: "POST" }); }
 
+  /** Puts a hall of forty seats on sale: what is looked at sixteen times need not be large. @param {number} event */
+  async open(event) { await ask(`${this.at.control}/open/${event}`, { method: "POST" }); }
+
   /** How many requests nginx has seen, without this question and those before it. */
   async requests() {
     this.asked = (this.asked ?? 0) + 1;
