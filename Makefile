@@ -9,6 +9,8 @@ SCENARIOS ?= gate
 ARTIFACTS ?= artifacts
 # A drill that proved nothing, as on a machine busy with other work, is played once more.
 AGAIN     ?= 1
+# Names of mutants; empty: all, or with GATE=1 those that every change has to kill.
+MUTANTS   ?=
 GOTESTSUM := gotest.tools/gotestsum@v1.13.0
 LAB       := bin/lab
 
@@ -45,8 +47,8 @@ containers: go ## the tests that start containers, one package after the other; 
 scenarios: compiler ## the same scenarios as `make chaos STACK=native`, as Go tests
 	go test -race -count=1 -timeout 30m -run TestScenarios -v ./scenarios
 
-mutants: servers build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: those of every change, whose scenarios make chaos plays)
-	@$(LAB) mutants $(if $(GATE),--gate --control=false) --stack $(ON) --artifacts $(ARTIFACTS)
+mutants: servers build ## plant known bugs in EventFlow and see whether the drills notice (GATE=1: those of every change, whose scenarios make chaos plays; MUTANTS="no-confirms get-then-set")
+	@$(LAB) mutants $(MUTANTS) $(if $(GATE),--gate) $(if $(GATE)$(MUTANTS),--control=false) --stack $(ON) --artifacts $(ARTIFACTS)
 
 up: servers build $(call on,native,pages) ## start EventFlow for people and print every address (native: Ctrl-C stops it)
 	@$(call on,native,$(LAB) up)
