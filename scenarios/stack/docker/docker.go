@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -149,14 +151,14 @@ func (s *Stack) occupy() error {
 	if err := block.OpenRunDir(run); err != nil {
 		return err
 	}
+	if err := sweep(run); err != nil {
+		return fmt.Errorf("clear what a dead lab left: %w", err)
+	}
 	c, err := block.Take(run, s.topo, s.cfg.Base, false)
 	if err != nil {
 		return err
 	}
-	s.claim, s.dir = c, c.Dir()+"-docker" // the directory without that belongs to processes
-	if err := os.RemoveAll(s.dir); err != nil {
-		return fmt.Errorf("clear what a dead lab left: %w", err)
-	}
+	s.claim, s.dir = c, c.Dir()+ours
 	for _, d := range []string{s.dir, s.path("log"), s.path("bin"), s.path("source")} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			return fmt.Errorf("make stack directory: %w", err)
@@ -170,6 +172,36 @@ func (s *Stack) occupy() error {
 	s.endpoints.Mutant = s.cfg.Mutant
 	s.endpoints.Proxies = s.topo.Containers(inside)
 	return nil
+}
+
+// ours ends the name of a directory of containers' files; the one without belongs to
+// processes.
+const ours = "-docker"
+
+// sweep removes the directories of dead laboratories. Their containers are the
+// reaper's.
+func sweep(run string) error {
+	left, err := filepath.Glob(filepath.Join(run, "*"+ours))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, dir := range left {
+		base, err := strconv.Atoi(strings.TrimSuffix(filepath.Base(dir), ours))
+		if err != nil {
+			continue // nobody's of this name
+		}
+		c, err := block.Lock(run, base)
+		if errors.Is(err, block.ErrLocked) {
+			continue // alive
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, os.RemoveAll(dir), c.Release())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Stack) path(elem ...string) string {

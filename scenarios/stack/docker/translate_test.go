@@ -3,6 +3,8 @@ package docker
 import (
 	"maps"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -310,4 +312,23 @@ func TestEndingsInWords(t *testing.T) {
 	assert.EqualError(t, ending(137, false), "exit status 137: signal: killed")
 	assert.EqualError(t, ending(137, true), "exit status 137: out of memory")
 	assert.EqualError(t, ending(255, false), "exit status 255")
+}
+
+// Whoever starts next clears up after the dead, and leaves the living alone.
+func TestSweepOfTheDeadAlone(t *testing.T) {
+	run := t.TempDir()
+	alive, err := block.Take(run, topology.EventFlow(), 0, false)
+	require.NoError(t, err)
+	dead := filepath.Join(run, "31000"+ours)
+	for _, dir := range []string{dead, alive.Dir() + ours} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "log"), 0o755))
+	}
+	require.NoError(t, sweep(run))
+	assert.NoDirExists(t, dead)
+	assert.DirExists(t, alive.Dir()+ours)
+	require.NoError(t, alive.Release())
+	require.NoError(t, sweep(run))
+	left, err := os.ReadDir(run)
+	require.NoError(t, err)
+	assert.Empty(t, left)
 }
