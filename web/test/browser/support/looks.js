@@ -36,6 +36,9 @@ export async function accessible(page, screen) {
 /** @param {Page} page @param {string} screen */
 async function judge(page, screen) {
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
+  // What fades in is judged when it is there.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations()
+    .filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished)));
   const result = await page.evaluate(async (tags) => {
     const found = await /** @type {any} */ (window).axe.run(document, { runOnly: tags, resultTypes: ["violations"], elementRef: false });
     return {
