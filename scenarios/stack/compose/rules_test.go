@@ -296,14 +296,16 @@ func fixed(n *types.ServiceNetworkConfig) []string {
 	return n.LinkLocalIPs
 }
 
-// mounts: what a service reads of the source tree, and where.
+// mounts: what a service reads of the source tree, and where. The shop's pages are
+// in nginx's image.
 func mounts(s subject) error {
-	var errs []error
+	pages, err := os.ReadFile(filepath.Join(s.WorkingDir, "web", "Dockerfile"))
+	root := told(s.Services[string(topology.Nginx)])["WEB_ROOT"]
+	errs := []error{err, unless(strings.Contains(string(pages), " /web/dist/ "+root+"/\n"), "nginx looks for the shop's pages in %s, and its image has none there", root)}
 	for n, files := range map[topology.Name]map[string]string{
 		topology.Nginx: {
 			"system/nginx/nginx.conf":              "/etc/nginx/nginx.conf",
 			"system/nginx/eventflow.conf.template": "/etc/nginx/templates/eventflow.conf.template",
-			"web/shop":                             told(s.Services["nginx"])["WEB_ROOT"],
 		},
 		topology.PostgresDB: {"init.sql": "/docker-entrypoint-initdb.d/init.sql"},
 		topology.Toxiproxy:  {"toxiproxy/toxiproxy.json": "/etc/toxiproxy/toxiproxy.json"},
@@ -368,7 +370,7 @@ func health(s subject) error {
 			unless(time.Duration(*h.StartInterval) <= time.Second, "is asked every %s while it starts", h.StartInterval),
 			unless(time.Duration(*h.Interval) >= 10*time.Second, "a check every %s costs what a drill measures", h.Interval),
 			unless(time.Duration(*h.Timeout) < time.Duration(*h.Interval), "a check takes longer than the pause between two"),
-			unless(!strings.HasPrefix(svc.Image, "eventflow/") || h.Test[0] == "CMD" && h.Test[len(h.Test)-1] == "health", "its image has no shell: %v", h.Test),
+			unless(!isOneOf(svc.Image, shellless) || h.Test[0] == "CMD" && h.Test[len(h.Test)-1] == "health", "its image has no shell: %v", h.Test),
 			unless(!strings.Contains(strings.Join(h.Test, " "), "localhost"), "localhost may be ::1, where nobody listens"),
 		)
 	})
@@ -421,14 +423,20 @@ func graces(s subject) error {
 	return errors.Join(errs...)
 }
 
+// shellless are the images that hold one program and nothing else.
+var shellless = []string{"eventflow/system:", "eventflow/toxiproxy:", "eventflow/lab:"}
+
+func isOneOf(image string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(image, prefix) })
+}
+
 // rootless are the images that start as somebody else than root by themselves.
-var rootless = []string{"eventflow/", "prom/prometheus:", "grafana/grafana:", "quay.io/prometheuscommunity/", "oliver006/redis_exporter:", "nginx/nginx-prometheus-exporter:"}
+var rootless = []string{"eventflow/system:", "eventflow/toxiproxy:", "eventflow/lab:", "prom/prometheus:", "grafana/grafana:", "quay.io/prometheuscommunity/", "oliver006/redis_exporter:", "nginx/nginx-prometheus-exporter:"}
 
 // confinement: whoever takes over a service has a read-only file system, no rights
 // and no way to the engine.
 func confinement(s subject) error {
 	return every(s, func(svc types.ServiceConfig) error {
-		byItself := slices.ContainsFunc(rootless, func(prefix string) bool { return strings.HasPrefix(svc.Image, prefix) })
 		user, _, _ := strings.Cut(svc.User, ":")
 		errs := []error{
 			unless(svc.ReadOnly, "may write into its image's files"),
@@ -437,7 +445,7 @@ func confinement(s subject) error {
 			unless(slices.Contains(svc.SecurityOpt, "no-new-privileges:true") && len(svc.SecurityOpt) == 1, "security_opt: %v", svc.SecurityOpt),
 			unless(!svc.Privileged && svc.Pid == "" && svc.Ipc == "" && svc.Uts == "" && svc.UserNSMode == "" && svc.Cgroup == "", "shares what is the host's"),
 			unless(len(svc.Devices)+len(svc.DeviceCgroupRules)+len(svc.GroupAdd)+len(svc.Gpus) == 0, "has devices or groups of the host"),
-			unless(user != "root" && user != "0" && (user != "" || byItself), "runs as root"),
+			unless(user != "root" && user != "0" && (user != "" || isOneOf(svc.Image, rootless)), "runs as root"),
 		}
 		for _, v := range svc.Volumes {
 			errs = append(errs, volume(s, v))
